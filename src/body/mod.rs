@@ -1,0 +1,21 @@
+//! The bodies on either side of the layer: what the service is given, and what the caller gets.
+
+mod gate;
+mod request;
+mod response;
+mod stored;
+
+use std::error::Error;
+
+pub(crate) use self::{
+    gate::Gate,
+    request::{Receipt, Received},
+};
+pub use self::{
+    request::RequestBody,
+    response::{Keep, ResponseBody, Wrap, WrapBody},
+    stored::StoredBody,
+};
+
+/// Any error, boxed.
+pub type BoxError = Box<dyn Error + Send + Sync>;

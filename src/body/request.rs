@@ -1,0 +1,194 @@
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use super::{
+    BoxError,
+    gate::{Gate, Opener},
+};
+
+pin_project! {
+    /// The body that the service is given: the caller's own, or one that was received before the
+    /// service was called.
+    ///
+    /// Trailers and errors arrive as they would without the layer.
+    pub struct RequestBody<B> {
+        #[pin]
+        kind: Kind<B>,
+    }
+}
+
+pin_project! {
+    #[project = KindProj]
+    enum Kind<B> {
+        // The caller's own.
+        Live {
+            #[pin]
+            body: B,
+            // `Some` until the body has ended, if somebody waits for that.
+            opener: Option<Opener>,
+        },
+        // What was received, then what was left, if anything.
+        Received { received: Received, rest: Option<Pin<Box<B>>> },
+    }
+}
+
+/// What has been received of a body.
+#[derive(Debug, Default)]
+pub(crate) struct Received {
+    data: BytesMut,
+    trailers: Option<HeaderMap>,
+    error: Option<BoxError>,
+}
+
+/// A small body while it is received.
+pub(crate) struct Receipt<B> {
+    /// `None` once it has ended.
+    body: Option<Pin<Box<B>>>,
+    received: Received,
+    limit: usize,
+}
+
+// === impl RequestBody ===
+
+impl<B> RequestBody<B> {
+    /// The caller's own body.
+    pub(crate) fn live(body: B) -> Self {
+        Self { kind: Kind::Live { body, opener: None } }
+    }
+
+    /// The caller's own body, and a gate that tells when it has ended, failed or been dropped.
+    pub(crate) fn tracked(body: B) -> (Self, Gate) {
+        let gate = Gate::default();
+        let opener = Some(gate.opener());
+        (Self { kind: Kind::Live { body, opener } }, gate)
+    }
+}
+
+impl<B> Body for RequestBody<B>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match self.project().kind.project() {
+            KindProj::Live { body, opener } => {
+                let frame = ready!(body.poll_frame(cx));
+                if !matches!(&frame, Some(Ok(frame)) if frame.is_data()) {
+                    *opener = None;
+                }
+                Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+            }
+            KindProj::Received { received, rest } => {
+                if let Some(frame) = received.next() {
+                    return Poll::Ready(Some(frame));
+                }
+                let Some(body) = rest else { return Poll::Ready(None) };
+                let frame = ready!(body.as_mut().poll_frame(cx));
+                Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.kind {
+            Kind::Live { body, .. } => body.is_end_stream(),
+            Kind::Received { received, rest } => {
+                received.is_empty() && rest.as_ref().is_none_or(|body| body.is_end_stream())
+            }
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            Kind::Live { body, .. } => body.size_hint(),
+            Kind::Received { received, rest } => {
+                let received = received.data.len() as u64;
+                let rest = rest.as_ref().map_or(SizeHint::with_exact(0), |body| body.size_hint());
+                let mut hint = SizeHint::new();
+                hint.set_lower(rest.lower().saturating_add(received));
+                if let Some(upper) = rest.upper().and_then(|upper| upper.checked_add(received)) {
+                    hint.set_upper(upper);
+                }
+                hint
+            }
+        }
+    }
+}
+
+impl<B> fmt::Debug for RequestBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match &self.kind {
+            Kind::Live { .. } => "Live",
+            Kind::Received { .. } => "Received",
+        };
+        f.debug_tuple("RequestBody").field(&kind).finish()
+    }
+}
+
+// === impl Received ===
+
+impl Received {
+    fn is_empty(&self) -> bool {
+        self.data.is_empty() && self.trailers.is_none() && self.error.is_none()
+    }
+
+    fn next(&mut self) -> Option<Result<Frame<Bytes>, BoxError>> {
+        if !self.data.is_empty() {
+            return Some(Ok(Frame::data(self.data.split().freeze())));
+        }
+        if let Some(error) = self.error.take() {
+            return Some(Err(error));
+        }
+        self.trailers.take().map(|trailers| Ok(Frame::trailers(trailers)))
+    }
+}
+
+// === impl Receipt ===
+
+impl<B> Receipt<B>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    /// Receives `body` until its end, or until more than `limit` bytes are there.
+    pub(crate) fn new(body: B, limit: usize) -> Self {
+        Self { body: Some(Box::pin(body)), received: Received::default(), limit }
+    }
+
+    /// Receives on. Whatever happens, the service is called: it sees an error where the caller's
+    /// body had one, and reads for itself what goes beyond the limit.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<RequestBody<B>> {
+        while let Some(body) = &mut self.body
+            && self.received.data.len() <= self.limit
+        {
+            match ready!(body.as_mut().poll_frame(cx)) {
+                None => self.body = None,
+                Some(Err(error)) => {
+                    self.received.error = Some(error.into());
+                    self.body = None;
+                }
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => self.received.data.extend_from_slice(&data),
+                    Err(frame) => self.received.trailers = frame.into_trailers().ok(),
+                },
+            }
+        }
+        let received = std::mem::take(&mut self.received);
+        let kind = Kind::Received { received, rest: self.body.take() };
+        Poll::Ready(RequestBody { kind })
+    }
+}

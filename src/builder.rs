@@ -1,0 +1,349 @@
+use std::{error::Error, fmt, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Response, Uri, request::Parts};
+
+use crate::{
+    body::{BoxError, Keep, StoredBody, Wrap},
+    deferral::Deferral,
+    dialect::{Dialect, Links, Mount, StandardDialect},
+    guard::{Guard, Routes},
+    headers::Cookies,
+    hub::Hub,
+    layer::RespondAsyncLayer,
+    limits::{Disconnect, Limits, Refusal},
+    policy::{Choice, Defer, Policy},
+    runner::{OnError, Runner},
+    status::Status,
+    store::{BoundedStore, MemoryStore, OperationStore, SharedStore},
+};
+
+/// Sets a [`RespondAsyncLayer`] up.
+///
+/// # Bounds
+///
+/// | bound | default | beyond it |
+/// | --- | --- | --- |
+/// | [`max_parked`](Self::max_parked) operations of one process | 1,000 | late calls are [held](Refusal) |
+/// | [`max_result_bytes`](Self::max_result_bytes) of one response | 8 MiB | the operation fails as too large |
+/// | bytes of all operations, in [`MemoryStore`] | 256 MiB | late calls are held; results wait for room |
+/// | [`max_saved_bytes`](Self::max_saved_bytes) of results that wait for the store | 64 MiB | late calls are held |
+/// | [`early_body_bytes`](Self::early_body_bytes) of a request received before its call | 64 KiB | the 202 waits for the upload (HTTP/1) |
+/// | [`max_wait`](Self::max_wait) that `Prefer: wait` may ask for | 25 s | less is granted |
+/// | [`store_timeout`](Self::store_timeout) of each store call, `create` included | 2.5 s | it counts as unavailable |
+/// | [`retention`](Self::retention) of an operation that has ended | 1 h | 404 |
+/// | [`execution_limit`](Self::execution_limit) of an operation | none | it fails as timed out |
+/// | [`body_time`](Self::body_time) of a response's body, once accepted | 15 min | it fails as timed out |
+/// | [`cancel_grace`](Self::cancel_grace) of a handler that listens | 10 s | it is dropped |
+/// | a progress message | 1 KiB | it is cut off |
+#[must_use]
+pub struct Builder<M = Wrap> {
+    policy: Policy,
+    limits: Limits,
+    store: Option<SharedStore>,
+    dialect: Arc<dyn Dialect>,
+    base_path: String,
+    public_base: String,
+    routes: Routes,
+    on_error: Option<OnError>,
+    wrap: M,
+}
+
+/// The layer cannot be built as it was set up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The base path does not begin with a slash, ends with one, or holds what a path may not.
+    BasePath(String),
+    /// The public base is neither a path nor an `http` or `https` URL, or has a query or fragment.
+    PublicBase(String),
+    /// The lease is shorter than three times the longest wait for the store.
+    Lease(Duration),
+}
+
+// === impl Builder ===
+
+impl Builder {
+    pub(crate) fn new(deadline: Duration) -> Self {
+        Self {
+            policy: Policy::new(deadline),
+            limits: Limits::default(),
+            store: None,
+            dialect: Arc::new(StandardDialect::new()),
+            base_path: "/operations".to_owned(),
+            public_base: String::new(),
+            routes: Routes::Own,
+            on_error: None,
+            wrap: Wrap,
+        }
+    }
+}
+
+impl<M> Builder<M> {
+    /// Where operations are kept; a [`MemoryStore`] of its own by default.
+    pub fn store(self, store: impl OperationStore) -> Self {
+        Self { store: Some(SharedStore::new(store)), ..self }
+    }
+
+    /// How operations are spoken of; [`StandardDialect`] by default.
+    pub fn dialect(self, dialect: impl Dialect) -> Self {
+        Self { dialect: Arc::new(dialect), ..self }
+    }
+
+    /// The path below which operations are found; `/operations` by default.
+    pub fn base_path(self, path: impl Into<String>) -> Self {
+        Self { base_path: path.into(), ..self }
+    }
+
+    /// What callers have to put before the base path: an `http` or `https` URL, which makes every
+    /// reference absolute, or a path that a proxy in front takes off. Nothing by default.
+    pub fn public_base(self, base: impl Into<String>) -> Self {
+        Self { public_base: base.into(), ..self }
+    }
+
+    /// Which methods are deferred when they are late: `POST`, `PUT`, `PATCH` and `DELETE` by
+    /// default. All but `HEAD`, `OPTIONS`, `TRACE` and `CONNECT` can be; others are deferred for
+    /// callers that send `Prefer: respond-async`. Takes the place of a [`policy`](Self::policy).
+    pub fn methods(mut self, methods: impl IntoIterator<Item = Method>) -> Self {
+        self.policy.choice = Choice::Methods(methods.into_iter().collect());
+        self
+    }
+
+    /// Decides for each call whether it is deferred, and when, in the place of the methods and the
+    /// deadline. Not asked about requests that [never](crate::policy) are.
+    pub fn policy(
+        mut self,
+        policy: impl Fn(&Parts) -> Deferral + Send + Sync + 'static,
+    ) -> Self {
+        self.policy.choice = Choice::Hook(Arc::new(policy));
+        self
+    }
+
+    /// Whose calls are deferred: everybody's by default.
+    pub fn defer(mut self, defer: Defer) -> Self {
+        self.policy.defer = defer;
+        self
+    }
+
+    /// The longest time that `Prefer: wait=N` can ask for; 25 seconds by default, below the 60
+    /// seconds after which many proxies give up.
+    pub fn max_wait(mut self, longest: Duration) -> Self {
+        self.policy.max_wait = longest;
+        self
+    }
+
+    /// How long callers that sent `Prefer: respond-async` wait all the same, so that errors come
+    /// directly; 100 milliseconds by default.
+    pub fn async_grace(mut self, grace: Duration) -> Self {
+        self.policy.async_grace = grace;
+        self
+    }
+
+    /// How many operations may be parked in this process; 1,000 by default. Each keeps what its
+    /// handler keeps.
+    pub fn max_parked(mut self, operations: usize) -> Self {
+        self.limits.parked = operations;
+        self
+    }
+
+    /// How large the body of an accepted call's response may be; 8 MiB by default.
+    pub fn max_result_bytes(mut self, bytes: usize) -> Self {
+        self.limits.result_bytes = bytes;
+        self
+    }
+
+    /// How many bytes of results may wait for a store that does not answer, before no more calls
+    /// are deferred; 64 MiB by default.
+    pub fn max_saved_bytes(mut self, bytes: usize) -> Self {
+        self.limits.saved_bytes = bytes;
+        self
+    }
+
+    /// How large a request body of declared length may be to be received before the service is
+    /// called; 64 KiB by default. Larger ones are read by the service, and over HTTP/1 the 202
+    /// waits for that.
+    pub fn early_body_bytes(mut self, bytes: usize) -> Self {
+        self.limits.early_body = bytes;
+        self
+    }
+
+    /// How long each call of the store may take; 2.5 seconds by default.
+    pub fn store_timeout(mut self, longest: Duration) -> Self {
+        self.limits.store_timeout = longest;
+        self
+    }
+
+    /// How long an operation is kept after its end; one hour by default.
+    pub fn retention(mut self, retention: Duration) -> Self {
+        self.limits.retention = retention;
+        self
+    }
+
+    /// How long this process is taken to be alive after a sign of life, of which there are three in
+    /// that time; 15 seconds by default. After a crash its operations are found lost once that time
+    /// is over.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.limits.lease = lease;
+        self
+    }
+
+    /// How long an operation may run after it was accepted, until its response begins; without end
+    /// by default.
+    pub fn execution_limit(mut self, longest: Duration) -> Self {
+        self.limits.execution = Some(longest);
+        self
+    }
+
+    /// How long the body of an accepted call's response may take; 15 minutes by default.
+    pub fn body_time(mut self, longest: Duration) -> Self {
+        self.limits.body_time = longest;
+        self
+    }
+
+    /// How long a cancelled handler may take to end by itself, if it listens
+    /// ([`Operation::canceled`](crate::Operation::canceled)); 10 seconds by default.
+    pub fn cancel_grace(mut self, grace: Duration) -> Self {
+        self.limits.cancel_grace = grace;
+        self
+    }
+
+    /// What happens to late calls that cannot be accepted: they are held by default.
+    pub fn on_refusal(mut self, refusal: Refusal) -> Self {
+        self.limits.refusal = refusal;
+        self
+    }
+
+    /// What happens to calls whose callers leave before they have been answered: they are dropped
+    /// by default.
+    pub fn on_disconnect(mut self, disconnect: Disconnect) -> Self {
+        self.limits.disconnect = disconnect;
+        self
+    }
+
+    /// What is done with `Set-Cookie` fields of accepted calls: they are dropped by default.
+    pub fn cookies(mut self, cookies: Cookies) -> Self {
+        self.limits.cookies = cookies;
+        self
+    }
+
+    /// The response that the service's error stands for once its call was accepted: by default a
+    /// 500 problem that does not show the error's text. Before that, errors pass through.
+    pub fn on_error(
+        self,
+        on_error: impl Fn(BoxError) -> Response<Bytes> + Send + Sync + 'static,
+    ) -> Self {
+        Self { on_error: Some(Arc::new(on_error)), ..self }
+    }
+
+    /// The layer answers for no operations itself: its
+    /// [`status_service`](RespondAsyncLayer::status_service) is mounted somewhere else.
+    pub fn external_status(self) -> Self {
+        Self { routes: Routes::External, ..self }
+    }
+
+    /// Callers get the service's own type of body, into which `body` turns the layer's: such as
+    /// `axum::body::Body::new` or `tonic::body::Body::new`. Bodies that pass through are not
+    /// touched.
+    pub fn body<F, B>(self, body: F) -> Builder<Keep<F>>
+    where
+        F: Fn(StoredBody) -> B + Clone,
+    {
+        let Self { policy, limits, store, dialect, base_path, public_base, .. } = self;
+        let (routes, on_error, wrap) = (self.routes, self.on_error, Keep(body));
+        Builder {
+            policy,
+            limits,
+            store,
+            dialect,
+            base_path,
+            public_base,
+            routes,
+            on_error,
+            wrap,
+        }
+    }
+
+    /// Builds the layer.
+    ///
+    /// # Errors
+    ///
+    /// When the base path, the public base or the lease cannot be; see [`ConfigError`].
+    pub fn build(self) -> Result<RespondAsyncLayer<M>, ConfigError> {
+        let base = check_path(&self.base_path)
+            .filter(|base| !base.is_empty())
+            .ok_or(ConfigError::BasePath(self.base_path))?;
+        let public = check_public(&self.public_base)
+            .ok_or(ConfigError::PublicBase(self.public_base))?;
+        let Limits { lease, store_timeout, .. } = self.limits;
+        if lease < store_timeout * 3 {
+            return Err(ConfigError::Lease(lease));
+        }
+        let store = self.store.unwrap_or_else(|| SharedStore::new(MemoryStore::new()));
+        let store = BoundedStore::new(store, store_timeout);
+        let (hub, mount) = (Arc::<Hub>::default(), Mount::new(&base));
+        let links = Links::new(&public, &mount);
+        let (dialect, routes, policy) = (self.dialect, self.routes, self.policy);
+        let runner =
+            Runner::new(store.clone(), Arc::clone(&hub), self.limits, self.on_error);
+        let status = Status { store, hub, dialect, mount, links };
+        let (runner, status) = (Arc::new(runner), Arc::new(status));
+        let guard = Guard { policy, runner, status, routes };
+        Ok(RespondAsyncLayer::new(Arc::new(guard), self.wrap))
+    }
+}
+
+impl<M> fmt::Debug for Builder<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("policy", &self.policy)
+            .field("limits", &self.limits)
+            .field("base_path", &self.base_path)
+            .field("public_base", &self.public_base)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A path that can stand before others: `/` or nothing is empty, all else begins with a slash and
+/// ends without one.
+fn check_path(path: &str) -> Option<String> {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@%/".contains(&byte);
+    let starts_right = path.is_empty() || (path.starts_with('/') && !path.starts_with("//"));
+    (starts_right && path.bytes().all(allowed)).then(|| path.to_owned())
+}
+
+fn check_public(public: &str) -> Option<String> {
+    if !public.contains("://") {
+        return check_path(public);
+    }
+    let uri: Uri = public.parse().ok()?;
+    let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
+    if !is_http || uri.query().is_some() || public.contains('#') {
+        return None;
+    }
+    let path = check_path(uri.path())?;
+    let base = format!("{}://{}{path}", uri.scheme_str()?, uri.authority()?);
+    HeaderValue::try_from(&base).ok().map(|_| base)
+}
+
+// === impl ConfigError ===
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BasePath(path) => {
+                write!(f, "the base path {path:?} is not a path such as \"/operations\"")
+            }
+            Self::PublicBase(base) => write!(
+                f,
+                "the public base {base:?} is neither a path nor an http or https URL without a query",
+            ),
+            Self::Lease(lease) => write!(
+                f,
+                "a lease of {lease:?} is shorter than three times the store's time-out",
+            ),
+        }
+    }
+}
+
+impl Error for ConfigError {}

@@ -1,0 +1,214 @@
+//! How operations are spoken of on the wire: the [`Dialect`] trait and [`StandardDialect`].
+//!
+//! A dialect is pure. It is given a [`Snapshot`] and the [`Links`] to the operation, and returns a
+//! [`Reply`]; the store, waiting, streaming, `HEAD`, conditional requests and the like are the
+//! layer's. The trait is not yet stable: it will be once the gRPC dialect stands on it.
+//!
+//! # Example
+//!
+//! A dialect that answers with plain text:
+//!
+//! ```
+//! use bytes::Bytes;
+//! use http::{Method, Response, StatusCode, header, request::Parts};
+//! use tower_respond_async::{
+//!     Snapshot, State,
+//!     dialect::{Applied, Command, Dialect, Links, Mount, Patch, Problem, Reply, Resource, Route},
+//! };
+//!
+//! struct Plain;
+//!
+//! impl Dialect for Plain {
+//!     fn route(&self, mount: &Mount, request: &Parts) -> Option<Route> {
+//!         let id = mount.strip(request.uri.path())?.strip_prefix('/')?.parse().ok()?;
+//!         let command = match request.method {
+//!             Method::GET | Method::HEAD => Command::Get,
+//!             Method::DELETE => Command::Cancel,
+//!             _ => return Some(Route::NotAllowed { allow: "GET, HEAD, DELETE" }),
+//!         };
+//!         Some(Route::Operation { id, resource: Resource::Result, command })
+//!     }
+//!
+//!     fn accepted(&self, operation: &Snapshot, _: Applied, links: &Links) -> Reply {
+//!         let mut response = Response::new(Bytes::from_static(b"later\n"));
+//!         *response.status_mut() = StatusCode::ACCEPTED;
+//!         response.headers_mut().insert(header::LOCATION, links.status(operation.id));
+//!         Reply::message(response)
+//!     }
+//!
+//!     fn poll(&self, _: Resource, _: Command, operation: &Snapshot, links: &Links) -> Reply {
+//!         match &operation.state {
+//!             State::NotStarted | State::Running { .. } => {
+//!                 self.accepted(operation, Applied::default(), links)
+//!             }
+//!             State::Ended { .. } => Reply::Replay(Patch::default()),
+//!         }
+//!     }
+//!
+//!     fn error(&self, problem: &Problem) -> Reply {
+//!         let mut response = Response::new(Bytes::from(format!("{problem}\n")));
+//!         *response.status_mut() = problem.status();
+//!         Reply::message(response)
+//!     }
+//! }
+//! ```
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, request::Parts};
+
+use crate::{
+    deferral::Deferral,
+    operation::{Failure, OperationId, Outcome, Snapshot, StoredResponse},
+};
+
+mod applied;
+mod links;
+mod problem;
+mod standard;
+
+pub use self::{
+    applied::Applied,
+    links::{Links, Mount},
+    problem::Problem,
+    standard::{Complete, Pending, StandardDialect},
+};
+
+/// One way of speaking of operations. See the [module](self) for an example.
+pub trait Dialect: Send + Sync + 'static {
+    /// What the request asks of an operation; `None` if it is none of ours, and the service's.
+    ///
+    /// Called for every request, so it has to be quick to say no.
+    fn route(&self, mount: &Mount, request: &Parts) -> Option<Route>;
+
+    /// Whether, and when, a call is deferred that the policy `chosen` to defer: by default, as
+    /// chosen. Some protocols forbid to defer what was not asked for, others accept nothing else.
+    fn deferral(&self, request: &Parts, chosen: Deferral) -> Deferral {
+        let _ = request;
+        chosen
+    }
+
+    /// The answer to a call that was accepted.
+    fn accepted(&self, operation: &Snapshot, applied: Applied, links: &Links) -> Reply;
+
+    /// The answer to whoever asks for an operation, or has just cancelled it.
+    fn poll(
+        &self,
+        resource: Resource,
+        command: Command,
+        operation: &Snapshot,
+        links: &Links,
+    ) -> Reply;
+
+    /// The answer when there is nothing to tell.
+    fn error(&self, problem: &Problem) -> Reply;
+
+    /// Whether a stored response means that the operation succeeded: by default, if its status is
+    /// below 400.
+    fn classify(&self, response: &StoredResponse) -> Verdict {
+        match response.status.as_u16() {
+            ..400 => Verdict::Succeeded,
+            400.. => Verdict::Failed,
+        }
+    }
+
+    /// How the end of an operation is to be called.
+    fn verdict(&self, outcome: &Outcome) -> Verdict {
+        match outcome {
+            Outcome::Response(response) => self.classify(response),
+            Outcome::Failure(Failure::Canceled) => Verdict::Canceled,
+            Outcome::Failure(_) => Verdict::Failed,
+        }
+    }
+}
+
+/// What a request under the base path asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// Something of one operation.
+    Operation {
+        /// Which.
+        id: OperationId,
+        /// Which of its two URLs.
+        resource: Resource,
+        /// What to do.
+        command: Command,
+    },
+    /// A method that the URL does not have; answered with 405 and these methods in `Allow`.
+    NotAllowed {
+        /// The methods that it has, as in an `Allow` field.
+        allow: &'static str,
+    },
+}
+
+/// The two URLs of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource {
+    /// How it is doing.
+    Status,
+    /// Its response.
+    Result,
+}
+
+/// What a request asks of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// To be told.
+    Get,
+    /// To be cancelled, and told.
+    Cancel,
+}
+
+/// How the end of an operation is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It did what it was asked.
+    Succeeded,
+    /// It did not.
+    Failed,
+    /// It was cancelled.
+    Canceled,
+}
+
+/// What a dialect answers.
+#[derive(Clone, Debug)]
+pub enum Reply {
+    /// This response, with these trailers. `Cache-Control: no-store` is added.
+    Message(Response<Bytes>, Option<HeaderMap>),
+    /// The stored response, patched. Where an operation has none, the layer replies with
+    /// [`Problem::Failed`].
+    Replay(Patch),
+}
+
+/// What is changed in a stored response on its way to the caller.
+#[derive(Clone, Debug, Default)]
+pub struct Patch {
+    /// Another status code.
+    pub status: Option<StatusCode>,
+    /// Fields to remove.
+    pub remove: Vec<HeaderName>,
+    /// Fields to set, in the place of those of the same name.
+    pub set: HeaderMap,
+    /// Bytes before the body.
+    pub prefix: Bytes,
+    /// Bytes after the body.
+    pub suffix: Bytes,
+    /// Trailer fields to add.
+    pub trailers: HeaderMap,
+}
+
+/// The field in which the layer says what an answer of its own is, so that a stored 503, say, can
+/// be told from one that the layer made: `pending`, `stored` or `unavailable`.
+pub const RESPOND_ASYNC: HeaderName = HeaderName::from_static("respond-async");
+
+pub(crate) const PENDING: HeaderValue = HeaderValue::from_static("pending");
+pub(crate) const STORED: HeaderValue = HeaderValue::from_static("stored");
+pub(crate) const UNAVAILABLE: HeaderValue = HeaderValue::from_static("unavailable");
+
+// === impl Reply ===
+
+impl Reply {
+    /// A response without trailers.
+    pub fn message(response: Response<Bytes>) -> Self {
+        Self::Message(response, None)
+    }
+}

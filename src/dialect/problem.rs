@@ -1,0 +1,90 @@
+use std::fmt;
+
+use http::StatusCode;
+
+use crate::operation::{Failure, OperationId};
+
+/// Why there is no operation, or no result, to tell of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Problem {
+    /// There is no such operation, or no longer, or not for this caller: never told apart.
+    Unknown,
+    /// The URL does not have the method.
+    NotAllowed {
+        /// The methods that it has, as in an `Allow` field.
+        allow: &'static str,
+    },
+    /// The store did not answer.
+    StoreUnavailable,
+    /// What is stored of the operation cannot be read.
+    Corrupt {
+        /// Which operation.
+        id: OperationId,
+    },
+    /// A call was late and could not be accepted.
+    Refused,
+    /// The operation ended without a response.
+    Failed {
+        /// Which operation.
+        id: OperationId,
+        /// Why.
+        failure: Failure,
+    },
+}
+
+// === impl Problem ===
+
+impl Problem {
+    /// The HTTP status code that says the same.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Unknown | Self::Failed { failure: Failure::Abandoned, .. } => {
+                StatusCode::NOT_FOUND
+            }
+            Self::NotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::StoreUnavailable | Self::Refused => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Failed { failure: Failure::Canceled, .. } => StatusCode::GONE,
+            Self::Corrupt { .. } | Self::Failed { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// A stable word for programs, in lower camel case.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unknown => "unknownOperation",
+            Self::NotAllowed { .. } => "methodNotAllowed",
+            Self::StoreUnavailable => "storeUnavailable",
+            Self::Corrupt { .. } => "corruptRecord",
+            Self::Refused => "notAccepted",
+            Self::Failed { failure, .. } => failure.code(),
+        }
+    }
+
+    /// The operation that it is about, if there is one.
+    pub fn operation(&self) -> Option<OperationId> {
+        match self {
+            Self::Corrupt { id } | Self::Failed { id, .. } => Some(*id),
+            Self::Unknown | Self::NotAllowed { .. } | Self::StoreUnavailable | Self::Refused => {
+                None
+            }
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown => f.write_str("There is no such operation."),
+            Self::NotAllowed { allow } => write!(f, "This URL has only the methods {allow}."),
+            Self::StoreUnavailable => {
+                f.write_str("The status of operations cannot be read at present.")
+            }
+            Self::Corrupt { .. } => f.write_str("What is stored of the operation cannot be read."),
+            Self::Refused => {
+                f.write_str("The call took too long, and cannot be carried on at present.")
+            }
+            Self::Failed { failure, .. } => failure.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! The default dialect, which one set of answers makes fit most clients.
+
+mod document;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
+
+use self::document::{ProblemDocument, StatusDocument};
+use super::{
+    Applied, Command, Dialect, Links, Mount, PENDING, Patch, Problem, RESPOND_ASYNC, Reply,
+    Resource, Route, STORED, UNAVAILABLE,
+};
+use crate::operation::{Outcome, Snapshot, State};
+
+/// The default dialect.
+///
+/// An operation has two URLs: its *status* (`{base}/{id}`), which is 200 and a status document as
+/// long as the operation is known, and its *result* (`{base}/{id}/result`), which is 202 and the
+/// status document until it is the response itself, whatever its status. `Location` names the
+/// result, `Link: rel="monitor"` the status; once references are absolute,
+/// `Operation-Location` and `Azure-AsyncOperation` name the status too.
+///
+/// [`pending`](Self::pending) and [`complete`](Self::complete) change what is found at the URL in
+/// `Location`; the flow of the cloud design patterns' *Asynchronous Request-Reply* page, 200 while
+/// running and then 303, is `pending(Pending::Ok).complete(Complete::SeeOther)`.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_respond_async::{
+///     RespondAsyncLayer,
+///     dialect::{Complete, Pending, StandardDialect},
+/// };
+///
+/// let flow = StandardDialect::new().pending(Pending::Ok).complete(Complete::SeeOther);
+/// let layer = RespondAsyncLayer::builder(Duration::from_secs(2)).dialect(flow).build()?;
+/// # drop(layer);
+/// # Ok::<(), tower_respond_async::ConfigError>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct StandardDialect {
+    pending: Pending,
+    complete: Complete,
+    retry_after: Duration,
+}
+
+/// The status of the URL in `Location` while the operation runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pending {
+    /// 202. The default, which every generic poller understands.
+    #[default]
+    Accepted,
+    /// 200. Most generic pollers take that for the result.
+    Ok,
+}
+
+/// What is found at the URL in `Location` once the operation has ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Complete {
+    /// The response itself. The default; `Location` is the result.
+    #[default]
+    Replay,
+    /// 303 to the result; `Location` is the status.
+    SeeOther,
+    /// The status document; `Location` is the status.
+    Document,
+}
+
+const ALLOW: &str = "GET, HEAD, DELETE";
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+const OPERATION_LOCATION: HeaderName = HeaderName::from_static("operation-location");
+const AZURE_ASYNC_OPERATION: HeaderName = HeaderName::from_static("azure-asyncoperation");
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+
+// === impl StandardDialect ===
+
+impl StandardDialect {
+    /// 202 until the response is there, and 2 seconds between polls.
+    pub fn new() -> Self {
+        Self {
+            pending: Pending::default(),
+            complete: Complete::default(),
+            retry_after: Duration::from_secs(2),
+        }
+    }
+
+    /// The status of the URL in `Location` while the operation runs.
+    #[must_use]
+    pub fn pending(self, pending: Pending) -> Self {
+        Self { pending, ..self }
+    }
+
+    /// What is found at the URL in `Location` once the operation has ended.
+    #[must_use]
+    pub fn complete(self, complete: Complete) -> Self {
+        Self { complete, ..self }
+    }
+
+    /// When pollers are told to ask again: rounded up to whole seconds in `Retry-After`, at least
+    /// one; as it is in the document's `retryAfterMs`.
+    #[must_use]
+    pub fn retry_after(self, interval: Duration) -> Self {
+        Self { retry_after: interval.max(Duration::from_millis(1)), ..self }
+    }
+
+    /// Which of the two URLs stands in `Location`.
+    fn location(&self) -> Resource {
+        match self.complete {
+            Complete::Replay => Resource::Result,
+            Complete::SeeOther | Complete::Document => Resource::Status,
+        }
+    }
+
+    /// The status of `resource` while the operation runs.
+    fn pending_status(&self, resource: Resource) -> StatusCode {
+        let is_location = resource == self.location();
+        match (is_location, self.pending, resource) {
+            (true, Pending::Accepted, _) | (false, _, Resource::Result) => StatusCode::ACCEPTED,
+            (true, Pending::Ok, _) | (false, _, Resource::Status) => StatusCode::OK,
+        }
+    }
+
+    /// The status document and the fields that go with it.
+    fn document(&self, status: StatusCode, operation: &Snapshot, links: &Links) -> Response<Bytes> {
+        let document = StatusDocument::of(self, operation, links);
+        let mut response = json(status, &JSON, &document);
+        let headers = response.headers_mut();
+        match operation.state {
+            State::NotStarted | State::Running { .. } => {
+                self.point(headers, operation, links);
+                headers.insert(header::RETRY_AFTER, self.retry_after_field());
+                headers.insert(RESPOND_ASYNC, PENDING);
+            }
+            State::Ended { .. } => {
+                headers.insert(RESPOND_ASYNC, STORED);
+            }
+        }
+        response
+    }
+
+    /// Says where to ask.
+    fn point(&self, headers: &mut HeaderMap, operation: &Snapshot, links: &Links) {
+        let status = links.status(operation.id);
+        let location = match self.location() {
+            Resource::Result => links.result(operation.id),
+            Resource::Status => status.clone(),
+        };
+        headers.insert(header::LOCATION, location);
+        headers.insert(header::LINK, monitor(&status));
+        if links.are_absolute() {
+            headers.insert(OPERATION_LOCATION, status.clone());
+            headers.insert(AZURE_ASYNC_OPERATION, status);
+        }
+    }
+
+    fn retry_after_field(&self) -> HeaderValue {
+        let started = u64::from(self.retry_after.subsec_nanos() > 0);
+        HeaderValue::from(self.retry_after.as_secs().saturating_add(started))
+    }
+
+    fn retry_after_millis(&self) -> u64 {
+        u64::try_from(self.retry_after.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// The answer at one of the two URLs of an operation that has ended.
+    fn ended(
+        &self,
+        resource: Resource,
+        operation: &Snapshot,
+        outcome: &Outcome,
+        links: &Links,
+    ) -> Reply {
+        match (resource, self.complete) {
+            (Resource::Status, Complete::SeeOther) => {
+                let mut response = self.document(StatusCode::SEE_OTHER, operation, links);
+                response.headers_mut().insert(header::LOCATION, links.result(operation.id));
+                Reply::message(response)
+            }
+            (Resource::Status, Complete::Replay | Complete::Document) => {
+                Reply::message(self.document(StatusCode::OK, operation, links))
+            }
+            (Resource::Result, _) => Reply::Replay(replay(outcome)),
+        }
+    }
+}
+
+impl Default for StandardDialect {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Dialect for StandardDialect {
+    fn route(&self, mount: &Mount, request: &Parts) -> Option<Route> {
+        let rest = mount.strip(request.uri.path())?.strip_prefix('/')?;
+        let (id, resource) = match rest.split_once('/') {
+            None => (rest, Resource::Status),
+            Some((id, "result")) => (id, Resource::Result),
+            Some(_) => return None,
+        };
+        let id = id.parse().ok()?;
+        let command = match request.method {
+            Method::GET | Method::HEAD => Command::Get,
+            Method::DELETE => Command::Cancel,
+            Method::OPTIONS => return None,
+            _ => return Some(Route::NotAllowed { allow: ALLOW }),
+        };
+        Some(Route::Operation { id, resource, command })
+    }
+
+    fn accepted(&self, operation: &Snapshot, applied: Applied, links: &Links) -> Reply {
+        let mut response = self.document(StatusCode::ACCEPTED, operation, links);
+        if let Some(applied) = applied.header() {
+            response.headers_mut().insert(PREFERENCE_APPLIED, applied);
+        }
+        Reply::message(response)
+    }
+
+    fn poll(
+        &self,
+        resource: Resource,
+        command: Command,
+        operation: &Snapshot,
+        links: &Links,
+    ) -> Reply {
+        let status = match (command, operation.outcome()) {
+            (Command::Get, Some(outcome)) => return self.ended(resource, operation, outcome, links),
+            (Command::Get, None) => self.pending_status(resource),
+            (Command::Cancel, None) => StatusCode::ACCEPTED,
+            (Command::Cancel, Some(_)) => StatusCode::OK,
+        };
+        Reply::message(self.document(status, operation, links))
+    }
+
+    fn error(&self, problem: &Problem) -> Reply {
+        let mut response = json(problem.status(), &PROBLEM_JSON, &ProblemDocument::of(problem));
+        let headers = response.headers_mut();
+        match problem {
+            Problem::NotAllowed { allow } => {
+                headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+            }
+            Problem::StoreUnavailable | Problem::Refused => {
+                headers.insert(header::RETRY_AFTER, self.retry_after_field());
+                headers.insert(RESPOND_ASYNC, UNAVAILABLE);
+            }
+            Problem::Failed { .. } => {
+                headers.insert(RESPOND_ASYNC, STORED);
+            }
+            Problem::Unknown | Problem::Corrupt { .. } => {}
+        }
+        Reply::message(response)
+    }
+}
+
+/// A 202 that points nowhere is an answer like any other; at this URL it would keep pollers asking.
+fn replay(outcome: &Outcome) -> Patch {
+    let mut set = HeaderMap::new();
+    set.insert(RESPOND_ASYNC, STORED);
+    let final_202 = matches!(
+        outcome,
+        Outcome::Response(response)
+            if response.status == StatusCode::ACCEPTED
+                && !response.headers.contains_key(header::LOCATION)
+    );
+    Patch { status: final_202.then_some(StatusCode::OK), set, ..Patch::default() }
+}
+
+fn monitor(status: &HeaderValue) -> HeaderValue {
+    let value = [b"<", status.as_bytes(), b">; rel=\"monitor\""].concat();
+    HeaderValue::from_bytes(&value).expect("a reference between two pieces of ASCII")
+}
+
+fn json(
+    status: StatusCode,
+    content_type: &HeaderValue,
+    document: &impl serde::Serialize,
+) -> Response<Bytes> {
+    let body = serde_json::to_vec(document).expect("strings and numbers are always JSON");
+    let mut response = Response::new(Bytes::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type.clone());
+    response
+}
+
+#[cfg(test)]
+mod tests;

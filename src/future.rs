@@ -1,0 +1,325 @@
+//! The race between a call and its deadline, and the acceptance of calls that lose it.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::{Method, Request, Response, uri::PathAndQuery};
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tower_service::Service;
+use tracing::Span;
+
+use crate::{
+    body::{BoxError, Gate, RequestBody, StoredBody, WrapBody},
+    call::{Call, OwnedCall, Progress},
+    clock::unix_now,
+    dialect::Applied,
+    guard::Guard,
+    limits::Refusal,
+    operation::{Head, Snapshot, Stage},
+    runner::{Acceptance, Accepted},
+    timer::Timer,
+};
+
+pin_project! {
+    /// The response of a [`RespondAsync`](crate::RespondAsync) service.
+    pub struct ResponseFuture<S, B, M>
+    where
+        S: Service<Request<RequestBody<B>>>,
+    {
+        #[pin]
+        state: State<S, B>,
+        wrap: M,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    #[project_replace = StateOwned]
+    enum State<S, B>
+    where
+        S: Service<Request<RequestBody<B>>>,
+    {
+        // The call is never deferred.
+        Passing { #[pin] call: Call<S, B> },
+        // The deadline has not come, or the request is still being read.
+        Racing { race: Race<S, B>, #[pin] timer: Timer },
+        // The deadline has come, and the operation is being recorded.
+        Accepting { race: Race<S, B>, acceptance: Acceptance, #[pin] patience: Timer },
+        // The call could not be accepted, so its caller waits.
+        Held { call: OwnedCall<S, B> },
+        // The request asks for an operation.
+        Own { answer: Answer },
+        // Only while one state becomes the next, and after the end.
+        Ended,
+    }
+}
+
+/// An answer of the layer itself.
+pub(crate) type Answer = Pin<Box<dyn Future<Output = Response<StoredBody>> + Send>>;
+
+/// A call that may be deferred.
+pub(crate) struct Race<S, B>
+where
+    S: Service<Request<RequestBody<B>>>,
+{
+    pub(crate) call: OwnedCall<S, B>,
+    pub(crate) guard: Arc<Guard>,
+    pub(crate) kind: Kind,
+    pub(crate) upload: Upload,
+    pub(crate) applied: Applied,
+    pub(crate) method: Method,
+    pub(crate) target: PathAndQuery,
+    /// The span in which the service was called.
+    pub(crate) span: Span,
+}
+
+/// Which calls are deferred.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Those that are not answered at the deadline.
+    Late,
+    /// All, unless they fail within the grace.
+    Eager,
+}
+
+/// What keeps a caller from being answered before the request has been read.
+pub(crate) enum Upload {
+    /// Nothing: there is no body, or it goes on being read all the same.
+    Free,
+    /// The body is received before the service is called.
+    Early,
+    /// The body is read by the service.
+    Tracked(Gate),
+}
+
+/// What became of a call when it was polled.
+enum Turn<O> {
+    /// Its caller is answered directly.
+    Answered(O),
+    /// It has a response, which its caller is to fetch.
+    Deferrable,
+    /// It goes on.
+    Pending,
+}
+
+// === impl ResponseFuture ===
+
+impl<S, B, M> ResponseFuture<S, B, M>
+where
+    S: Service<Request<RequestBody<B>>>,
+{
+    pub(crate) fn passing(call: Call<S, B>, wrap: M) -> Self {
+        Self { state: State::Passing { call }, wrap }
+    }
+
+    /// As [`passing`](Self::passing), carried on if its caller leaves.
+    pub(crate) fn held(call: OwnedCall<S, B>, wrap: M) -> Self {
+        Self { state: State::Held { call }, wrap }
+    }
+
+    pub(crate) fn racing(race: Race<S, B>, timer: Timer, wrap: M) -> Self {
+        Self { state: State::Racing { race, timer }, wrap }
+    }
+
+    pub(crate) fn own(answer: Answer, wrap: M) -> Self {
+        Self { state: State::Own { answer }, wrap }
+    }
+}
+
+impl<S, B, M, R> Future for ResponseFuture<S, B, M>
+where
+    S: Service<Request<RequestBody<B>>, Response = Response<R>>,
+    S: Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Into<BoxError> + Send + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+    R: Body<Data = Bytes> + Send + 'static,
+    R::Error: Into<BoxError>,
+    M: WrapBody<R>,
+{
+    type Output = Result<Response<M::Body>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let (mut state, wrap) = (this.state, this.wrap);
+        loop {
+            match state.as_mut().project() {
+                StateProj::Passing { call } => {
+                    return call.poll(cx).map_ok(|response| response.map(|body| wrap.passed(body)));
+                }
+
+                // Racing => (Racing | Accepting | Held | answered)
+                StateProj::Racing { race, timer } => {
+                    match race.poll_call(cx) {
+                        Turn::Answered(output) => {
+                            return Poll::Ready(output.map(|r| r.map(|body| wrap.passed(body))));
+                        }
+                        Turn::Deferrable => {}
+                        Turn::Pending => {
+                            race.guard.runner.begin();
+                            if !race.wants_deferral(cx) {
+                                ready!(timer.poll(cx));
+                            }
+                            ready!(race.poll_upload(cx));
+                        }
+                    }
+                    let StateOwned::Racing { race, .. } =
+                        state.as_mut().project_replace(State::Ended)
+                    else {
+                        unreachable!("it was racing")
+                    };
+                    match race.accept() {
+                        Ok(next) => state.set(next),
+                        Err(rejected) => {
+                            return Poll::Ready(Ok(rejected.map(|body| wrap.stored(body))));
+                        }
+                    }
+                }
+
+                // Accepting => (Accepting | Held | answered | accepted)
+                StateProj::Accepting { race, acceptance, patience } => {
+                    if let Turn::Answered(output) = race.poll_call(cx) {
+                        return Poll::Ready(output.map(|r| r.map(|body| wrap.passed(body))));
+                    }
+                    let accepted = match Pin::new(acceptance).poll(cx) {
+                        Poll::Ready(accepted) => accepted,
+                        Poll::Pending => match race.guard.runner.limits().refusal {
+                            Refusal::Hold => return Poll::Pending,
+                            Refusal::Reject => {
+                                ready!(patience.poll(cx));
+                                None
+                            }
+                        },
+                    };
+                    let StateOwned::Accepting { race, .. } =
+                        state.as_mut().project_replace(State::Ended)
+                    else {
+                        unreachable!("it was accepting")
+                    };
+                    let answer = match accepted {
+                        Some(accepted) => race.carry(accepted),
+                        None => match race.refuse() {
+                            Ok(held) => {
+                                state.set(held);
+                                continue;
+                            }
+                            Err(rejected) => rejected,
+                        },
+                    };
+                    return Poll::Ready(Ok(answer.map(|body| wrap.stored(body))));
+                }
+
+                StateProj::Held { call } => {
+                    let output = ready!(call.poll(cx));
+                    return Poll::Ready(output.map(|r| r.map(|body| wrap.passed(body))));
+                }
+
+                StateProj::Own { answer } => {
+                    let response = ready!(answer.as_mut().poll(cx));
+                    return Poll::Ready(Ok(response.map(|body| wrap.stored(body))));
+                }
+
+                StateProj::Ended => unreachable!("a future is not polled after its end"),
+            }
+        }
+    }
+}
+
+impl<S, B, M> std::fmt::Debug for ResponseFuture<S, B, M>
+where
+    S: Service<Request<RequestBody<B>>>,
+{
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}
+
+// === impl Race ===
+
+impl<S, B, R> Race<S, B>
+where
+    S: Service<Request<RequestBody<B>>, Response = Response<R>>,
+    S: Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Into<BoxError> + Send + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+    R: Body<Data = Bytes> + Send + 'static,
+    R::Error: Into<BoxError>,
+{
+    fn poll_call(&mut self, cx: &mut Context<'_>) -> Turn<Result<Response<R>, S::Error>> {
+        match (self.call.poll(cx), self.kind) {
+            (Poll::Pending, _) => Turn::Pending,
+            (Poll::Ready(Ok(response)), Kind::Eager) if response.status().as_u16() < 400 => {
+                self.call.put_back(Ok(response));
+                Turn::Deferrable
+            }
+            (Poll::Ready(output), Kind::Eager | Kind::Late) => Turn::Answered(output),
+        }
+    }
+
+    /// Whether the handler has asked to be deferred now.
+    fn wants_deferral(&self, cx: &mut Context<'_>) -> bool {
+        self.call.shared().is_some_and(|shared| {
+            shared.register(cx.waker());
+            shared.wants_deferral()
+        })
+    }
+
+    /// Ready once answering the caller does not cut the request off.
+    fn poll_upload(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match &self.upload {
+            Upload::Free => Poll::Ready(()),
+            Upload::Tracked(gate) => gate.poll_passed(cx),
+            // Whoever receives it is polled with the call.
+            Upload::Early if self.call.progress() == Progress::Receiving => Poll::Pending,
+            Upload::Early => Poll::Ready(()),
+        }
+    }
+
+    /// Records the operation, if there is room for it.
+    fn accept(mut self) -> Result<State<S, B>, Response<StoredBody>> {
+        let Some(space) = self.guard.runner.parking().enter() else { return self.refuse() };
+        let stage = match self.call.progress() {
+            Progress::Receiving | Progress::Queued => Stage::NotStarted,
+            Progress::Running => Stage::Running,
+        };
+        let Some(shared) = self.call.claim() else { return self.refuse() };
+        let head = Head {
+            created: unix_now(),
+            method: self.method.clone(),
+            target: self.target.clone(),
+            stage,
+        };
+        let runner = &self.guard.runner;
+        let patience = Timer::after(runner.limits().store_timeout);
+        let acceptance = runner.accept(shared, head, space, self.span.clone());
+        Ok(State::Accepting { race: self, acceptance, patience })
+    }
+
+    /// The call cannot be accepted.
+    fn refuse(self) -> Result<State<S, B>, Response<StoredBody>> {
+        match self.guard.runner.limits().refusal {
+            Refusal::Hold => Ok(State::Held { call: self.call }),
+            Refusal::Reject => {
+                self.call.discard();
+                Err(self.guard.status.refused())
+            }
+        }
+    }
+
+    /// The operation is recorded: its caller is told, and the call carried on.
+    fn carry(self, accepted: Accepted) -> Response<StoredBody> {
+        let parked = accepted.take();
+        let (head, report) = (parked.head().clone(), parked.shared().latest());
+        let operation = Snapshot::accepted(parked.shared().id(), head, report);
+        parked.carry(self.call.into_inner());
+        self.guard.status.accepted(&operation, self.applied)
+    }
+}

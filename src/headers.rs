@@ -1,0 +1,234 @@
+//! Which header fields of a response are kept, and in what form.
+
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{self, Entry},
+    uri::PathAndQuery,
+};
+
+/// What is done with the `Set-Cookie` fields of a response that is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cookies {
+    /// They are dropped, with a warning: whoever may read the result would become the caller.
+    #[default]
+    Drop,
+    /// They are kept with the response.
+    Keep,
+}
+
+/// Fields that speak of one connection, one moment or one exchange, not of the response.
+const DROPPED: [&str; 22] = [
+    "accept-ranges",
+    "alt-svc",
+    "connection",
+    "date",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authentication-info",
+    "proxy-authorization",
+    "proxy-connection",
+    "ratelimit",
+    "request-id",
+    "respond-async",
+    "retry-after",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+    "x-amzn-requestid",
+    "x-b3-traceid",
+    "x-correlation-id",
+    "x-ms-request-id",
+    "x-request-id",
+    "x-trace-id",
+];
+
+/// As [`DROPPED`], by how the name begins.
+const DROPPED_PREFIXES: [&str; 4] =
+    ["access-control-", "ratelimit-", "x-ratelimit-", "x-rate-limit-"];
+
+/// Leaves of the headers of a response to `target` what is kept with it. Returns how many
+/// `Set-Cookie` fields were dropped.
+///
+/// A response that defers in its own right (a 202 with a `Location`) keeps its `Retry-After`.
+pub(crate) fn keep(
+    headers: &mut HeaderMap,
+    target: &PathAndQuery,
+    length: u64,
+    retry_after: RetryAfter,
+    cookies: Cookies,
+) -> usize {
+    let named: Vec<HeaderName> = connection_options(headers).collect();
+    for name in named {
+        headers.remove(name);
+    }
+    for name in DROPPED {
+        if name != "retry-after" || retry_after == RetryAfter::Drop {
+            headers.remove(name);
+        }
+    }
+    let prefixed: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| DROPPED_PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix)))
+        .cloned()
+        .collect();
+    for name in prefixed {
+        headers.remove(name);
+    }
+    for name in [header::LOCATION, header::CONTENT_LOCATION] {
+        if let Entry::Occupied(mut entry) = headers.entry(name)
+            && let Some(absolute) = path_absolute(target, entry.get())
+        {
+            entry.insert(absolute);
+        }
+    }
+    let declared = headers.get(header::CONTENT_LENGTH);
+    if declared.is_some_and(|declared| *declared != HeaderValue::from(length)) {
+        headers.remove(header::CONTENT_LENGTH);
+    }
+    match cookies {
+        Cookies::Keep => 0,
+        Cookies::Drop => {
+            let dropped = headers.get_all(header::SET_COOKIE).iter().count();
+            headers.remove(header::SET_COOKIE);
+            dropped
+        }
+    }
+}
+
+/// Whether a response's `Retry-After` is part of what it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RetryAfter {
+    Drop,
+    Keep,
+}
+
+/// The fields that `Connection` names (RFC 9110, section 7.6.1).
+fn connection_options(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
+    let values = headers.get_all(header::CONNECTION).iter();
+    values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+}
+
+/// The path-absolute form of a relative reference found in the response to `target` (RFC 3986,
+/// section 5.2); `None` if it may stay as it is.
+///
+/// The result has a URL of its own, against which the reference would mean something else.
+fn path_absolute(target: &PathAndQuery, reference: &HeaderValue) -> Option<HeaderValue> {
+    let reference = reference.to_str().ok()?;
+    let path = target.path();
+    let absolute = match reference.as_bytes().first() {
+        Some(b'/') => return None,
+        None => target.as_str().to_owned(),
+        Some(b'#') => format!("{target}{reference}"),
+        Some(b'?') => format!("{path}{reference}"),
+        Some(_) if has_scheme(reference) => return None,
+        Some(_) => {
+            let end = reference.find(['?', '#']).unwrap_or(reference.len());
+            let (relative, rest) = reference.split_at(end);
+            let folder = path.rfind('/').map_or("/", |slash| &path[..=slash]);
+            without_dots(&format!("{folder}{relative}")) + rest
+        }
+    };
+    HeaderValue::try_from(absolute).ok()
+}
+
+fn has_scheme(reference: &str) -> bool {
+    let end = reference.find([':', '/', '?', '#']);
+    end.is_some_and(|end| reference.as_bytes()[end] == b':')
+}
+
+/// The path with its `.` and `..` segments resolved (RFC 3986, section 5.2.4).
+fn without_dots(path: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    let mut segments = path.split('/').skip(1).peekable();
+    while let Some(segment) = segments.next() {
+        match segment {
+            "." | ".." => {
+                if segment == ".." {
+                    kept.pop();
+                }
+                if segments.peek().is_none() {
+                    kept.push("");
+                }
+            }
+            other => kept.push(other),
+        }
+    }
+    format!("/{}", kept.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(fields: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        let target = PathAndQuery::from_static("/reports/build?year=2026");
+        keep(&mut headers, &target, 5, RetryAfter::Drop, Cookies::Drop);
+        headers
+    }
+
+    #[test]
+    fn what_belongs_to_the_connection_or_the_moment_is_dropped() {
+        let headers = kept(&[
+            ("connection", "x-hop, close"),
+            ("x-hop", "1"),
+            ("date", "Sun, 22 Nov 2026 12:00:00 GMT"),
+            ("retry-after", "3"),
+            ("access-control-allow-origin", "*"),
+            ("x-ratelimit-remaining", "9"),
+            ("x-request-id", "r"),
+            ("set-cookie", "a=b"),
+            ("accept-ranges", "bytes"),
+        ]);
+        assert!(headers.is_empty(), "{headers:?}");
+    }
+
+    #[test]
+    fn all_else_is_kept_value_by_value() {
+        let headers = kept(&[
+            ("www-authenticate", "Basic"),
+            ("x-many", "a, b"),
+            ("x-many", "c"),
+            ("etag", "\"1\""),
+            ("content-length", "5"),
+            ("trailer", "x-sum"),
+        ]);
+        let many: Vec<_> = headers.get_all("x-many").iter().collect();
+        assert_eq!(many, ["a, b", "c"]);
+        assert_eq!(headers.len(), 6);
+    }
+
+    #[test]
+    fn a_content_length_that_does_not_fit_is_dropped() {
+        assert!(kept(&[("content-length", "6")]).is_empty());
+    }
+
+    #[test]
+    fn relative_references_become_path_absolute() {
+        let cases = [
+            ("42", "/reports/42"),
+            ("./42?x=1#top", "/reports/42?x=1#top"),
+            ("../users/7", "/users/7"),
+            ("..", "/"),
+            (".", "/reports/"),
+            ("../../../up", "/up"),
+            ("?page=2", "/reports/build?page=2"),
+            ("#top", "/reports/build?year=2026#top"),
+            ("", "/reports/build?year=2026"),
+            ("/absolute", "/absolute"),
+            ("//host/path", "//host/path"),
+            ("https://host/path", "https://host/path"),
+            ("mailto:someone", "mailto:someone"),
+            ("a/b:c", "/reports/a/b:c"),
+        ];
+        for (reference, expected) in cases {
+            assert_eq!(kept(&[("location", reference)])["location"], expected, "{reference}");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Which operations this process works on, and how to reach them.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use crate::operation::{Fence, Key, Order, Shared};
+
+/// The operations that are run in this process.
+#[derive(Debug, Default)]
+pub(crate) struct Hub {
+    held: Mutex<HashMap<Key, Held>>,
+}
+
+/// An operation that is run here.
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
+    pub(crate) fence: Fence,
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// Keeps an operation in the hub until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Hold {
+    hub: Arc<Hub>,
+    key: Key,
+}
+
+// === impl Hub ===
+
+impl Hub {
+    pub(crate) fn hold(self: &Arc<Self>, key: Key, held: Held) -> Hold {
+        self.locked().insert(key, held);
+        Hold { hub: Arc::clone(self), key }
+    }
+
+    pub(crate) fn find(&self, key: Key) -> Option<Held> {
+        self.locked().get(&key).cloned()
+    }
+
+    /// Orders an operation to end, if it is run here.
+    pub(crate) fn give(&self, key: Key, order: Order) {
+        if let Some(held) = self.find(key) {
+            held.shared.give(order);
+        }
+    }
+
+    pub(crate) fn give_all(&self, order: Order) {
+        let all: Vec<_> = self.locked().values().cloned().collect();
+        for held in all {
+            held.shared.give(order);
+        }
+    }
+
+    fn locked(&self) -> MutexGuard<'_, HashMap<Key, Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Hold ===
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.hub.locked().remove(&self.key);
+    }
+}

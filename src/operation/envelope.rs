@@ -1,0 +1,371 @@
+//! What the layer stores of an operation, as bytes: a [`Head`] at creation, then one [`Tail`] after
+//! another.
+//!
+//! ```text
+//! magic "ra" | format 1 | kind | CRC-32 of the kind and all that follows | fields ... | body
+//! ```
+//!
+//! Integers are little-endian, byte strings carry their length; a body comes last and is read
+//! without being copied. Whatever the bytes are, decoding ends with a value or a [`DecodeError`]:
+//! lengths are checked before anything is allocated.
+
+use std::fmt;
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, uri::PathAndQuery};
+
+use super::{Failure, Outcome, StoredResponse};
+use crate::clock::Timestamp;
+
+/// The part that is written once, when the call is accepted.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Head {
+    pub(crate) created: Timestamp,
+    pub(crate) method: Method,
+    pub(crate) target: PathAndQuery,
+    pub(crate) stage: Stage,
+}
+
+/// The part that is written again and again.
+#[derive(Clone, Debug)]
+pub(crate) enum Tail {
+    Progress { revision: u64, updated: Timestamp, report: Report },
+    Outcome { revision: u64, ended: Timestamp, outcome: Outcome },
+}
+
+/// What is known of the work while it goes on.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Report {
+    pub(crate) stage: Stage,
+    pub(crate) progress: Option<f64>,
+    pub(crate) message: Option<String>,
+}
+
+/// Whether the service has begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    NotStarted,
+    Running,
+}
+
+/// The bytes are not what this version of the layer writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DecodeError {
+    /// They do not begin as an envelope does.
+    NotAnEnvelope,
+    /// They were written by another version.
+    UnknownFormat,
+    /// They are an envelope, but not of the kind that belongs here.
+    Misplaced,
+    /// The checksum does not fit.
+    Checksum,
+    /// A field is missing, too long, or not what it should be.
+    Malformed,
+}
+
+const MAGIC: [u8; 2] = *b"ra";
+const FORMAT: u8 = 1;
+/// Magic, format, kind and checksum.
+const PREFIX: usize = 8;
+
+const HEAD: u8 = 1;
+const PROGRESS: u8 = 2;
+const RESPONSE: u8 = 3;
+const FAILURE: u8 = 4;
+
+type Decoded<T> = Result<T, DecodeError>;
+
+// === impl Head ===
+
+impl Head {
+    pub(crate) fn encode(&self) -> Bytes {
+        let mut fields = Fields::new(HEAD);
+        fields.time(self.created);
+        fields.bytes(self.method.as_str().as_bytes());
+        fields.bytes(self.target.as_str().as_bytes());
+        fields.stage(self.stage);
+        fields.finish(&Bytes::new())
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Decoded<Self> {
+        let (kind, mut fields) = open(bytes)?;
+        if kind != HEAD {
+            return Err(DecodeError::Misplaced);
+        }
+        let created = fields.time()?;
+        let method = Method::from_bytes(fields.bytes()?).map_err(|_| DecodeError::Malformed)?;
+        let target = PathAndQuery::try_from(fields.bytes()?).map_err(|_| DecodeError::Malformed)?;
+        let stage = fields.stage()?;
+        fields.end()?;
+        Ok(Self { created, method, target, stage })
+    }
+}
+
+// === impl Tail ===
+
+impl Tail {
+    pub(crate) fn encode(&self) -> Bytes {
+        match self {
+            Self::Progress { revision, updated, report } => {
+                let mut fields = Fields::new(PROGRESS);
+                fields.number(*revision);
+                fields.time(*updated);
+                fields.stage(report.stage);
+                fields.option(report.progress, |fields, progress| {
+                    fields.number(progress.to_bits());
+                });
+                fields.option(report.message.as_deref(), |fields, message| {
+                    fields.bytes(message.as_bytes());
+                });
+                fields.finish(&Bytes::new())
+            }
+            Self::Outcome { revision, ended, outcome: Outcome::Failure(failure) } => {
+                let mut fields = Fields::new(FAILURE);
+                fields.number(*revision);
+                fields.time(*ended);
+                fields.0.put_u8(failure.to_stored());
+                fields.finish(&Bytes::new())
+            }
+            Self::Outcome { revision, ended, outcome: Outcome::Response(response) } => {
+                let mut fields = Fields::new(RESPONSE);
+                fields.number(*revision);
+                fields.time(*ended);
+                fields.0.put_u16_le(response.status.as_u16());
+                fields.headers(&response.headers);
+                fields.option(response.trailers.as_ref(), Fields::headers);
+                fields.finish(&response.body)
+            }
+        }
+    }
+
+    /// Reads a tail; the body of a response is a slice of `bytes`.
+    pub(crate) fn decode(bytes: &Bytes) -> Decoded<Self> {
+        let (kind, mut fields) = open(bytes)?;
+        let revision = fields.number()?;
+        let time = fields.time()?;
+        match kind {
+            PROGRESS => {
+                let stage = fields.stage()?;
+                let progress = fields.option(Reader::number)?.map(f64::from_bits);
+                let message = fields.option(Reader::bytes)?.map(String::from_utf8_lossy);
+                let message = message.map(std::borrow::Cow::into_owned);
+                fields.end()?;
+                let report = Report { stage, progress, message };
+                Ok(Self::Progress { revision, updated: time, report })
+            }
+            FAILURE => {
+                let failure = Failure::from_stored(fields.byte()?).ok_or(DecodeError::Malformed)?;
+                fields.end()?;
+                let outcome = Outcome::Failure(failure);
+                Ok(Self::Outcome { revision, ended: time, outcome })
+            }
+            RESPONSE => {
+                let status =
+                    StatusCode::from_u16(fields.short()?).map_err(|_| DecodeError::Malformed)?;
+                let headers = fields.headers()?;
+                let trailers = fields.option(Reader::headers)?;
+                let body = bytes.slice_ref(fields.0);
+                let response = StoredResponse { status, headers, body, trailers };
+                let outcome = Outcome::Response(response);
+                Ok(Self::Outcome { revision, ended: time, outcome })
+            }
+            _ => Err(DecodeError::Misplaced),
+        }
+    }
+
+    /// The number of the write after the one that is stored.
+    pub(crate) fn next_revision(stored: &Bytes) -> u64 {
+        match Self::decode(stored) {
+            Ok(Self::Progress { revision, .. } | Self::Outcome { revision, .. }) => revision + 1,
+            Err(_) => 1,
+        }
+    }
+}
+
+// === impl Report ===
+
+impl Report {
+    /// A call of which nothing is known but its stage.
+    pub(crate) fn at(stage: Stage) -> Self {
+        Self { stage, progress: None, message: None }
+    }
+
+    /// Whether there is more to tell than the head does.
+    pub(crate) fn has_news(&self) -> bool {
+        self.progress.is_some() || self.message.is_some()
+    }
+}
+
+// === impl DecodeError ===
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotAnEnvelope => "not an envelope of this crate",
+            Self::UnknownFormat => "an envelope of an unknown format",
+            Self::Misplaced => "an envelope of another kind",
+            Self::Checksum => "the checksum does not fit",
+            Self::Malformed => "a field is malformed",
+        })
+    }
+}
+
+impl std::error::Error for DecodeError {}
+
+/// The envelope while it is written.
+struct Fields(BytesMut);
+
+// === impl Fields ===
+
+impl Fields {
+    fn new(kind: u8) -> Self {
+        let mut bytes = BytesMut::with_capacity(256);
+        bytes.put_slice(&MAGIC);
+        bytes.put_u8(FORMAT);
+        bytes.put_u8(kind);
+        // The checksum, once all is known.
+        bytes.put_u32_le(0);
+        Self(bytes)
+    }
+
+    fn finish(mut self, body: &Bytes) -> Bytes {
+        self.0.extend_from_slice(body);
+        let checksum = checksum(self.0[3], &self.0[PREFIX..]);
+        self.0[4..PREFIX].copy_from_slice(&checksum.to_le_bytes());
+        self.0.freeze()
+    }
+
+    fn number(&mut self, number: u64) {
+        self.0.put_u64_le(number);
+    }
+
+    fn time(&mut self, time: Timestamp) {
+        self.number(time.unix_millis());
+    }
+
+    fn stage(&mut self, stage: Stage) {
+        self.0.put_u8(match stage {
+            Stage::NotStarted => 0,
+            Stage::Running => 1,
+        });
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.0.put_u32_le(u32::try_from(bytes.len()).expect("fields are far below 4 GiB"));
+        self.0.put_slice(bytes);
+    }
+
+    fn option<T>(&mut self, value: Option<T>, put: impl FnOnce(&mut Self, T)) {
+        self.0.put_u8(u8::from(value.is_some()));
+        if let Some(value) = value {
+            put(self, value);
+        }
+    }
+
+    fn headers(&mut self, headers: &HeaderMap) {
+        self.0.put_u32_le(u32::try_from(headers.len()).expect("header maps hold at most 32,768"));
+        for (name, value) in headers {
+            self.bytes(name.as_str().as_bytes());
+            self.bytes(value.as_bytes());
+        }
+    }
+}
+
+/// The fields of an envelope while they are read.
+struct Reader<'a>(&'a [u8]);
+
+/// Checks what comes before the fields, and finds the kind and the fields.
+fn open(bytes: &[u8]) -> Decoded<(u8, Reader<'_>)> {
+    let (prefix, rest) = bytes.split_at_checked(PREFIX).ok_or(DecodeError::NotAnEnvelope)?;
+    if prefix[..2] != MAGIC {
+        return Err(DecodeError::NotAnEnvelope);
+    }
+    if prefix[2] != FORMAT {
+        return Err(DecodeError::UnknownFormat);
+    }
+    let kind = prefix[3];
+    let written = u32::from_le_bytes([prefix[4], prefix[5], prefix[6], prefix[7]]);
+    if checksum(kind, rest) != written {
+        return Err(DecodeError::Checksum);
+    }
+    Ok((kind, Reader(rest)))
+}
+
+fn checksum(kind: u8, rest: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&[kind]);
+    hasher.update(rest);
+    hasher.finalize()
+}
+
+// === impl Reader ===
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, length: usize) -> Decoded<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(length).ok_or(DecodeError::Malformed)?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    fn byte(&mut self) -> Decoded<u8> {
+        Ok(self.take(1)?.get_u8())
+    }
+
+    fn short(&mut self) -> Decoded<u16> {
+        Ok(self.take(2)?.get_u16_le())
+    }
+
+    fn word(&mut self) -> Decoded<u32> {
+        Ok(self.take(4)?.get_u32_le())
+    }
+
+    fn number(&mut self) -> Decoded<u64> {
+        Ok(self.take(8)?.get_u64_le())
+    }
+
+    fn time(&mut self) -> Decoded<Timestamp> {
+        self.number().map(Timestamp::from_unix_millis)
+    }
+
+    fn stage(&mut self) -> Decoded<Stage> {
+        match self.byte()? {
+            0 => Ok(Stage::NotStarted),
+            1 => Ok(Stage::Running),
+            _ => Err(DecodeError::Malformed),
+        }
+    }
+
+    fn bytes(&mut self) -> Decoded<&'a [u8]> {
+        let length = self.word()?;
+        self.take(length as usize)
+    }
+
+    fn option<T>(&mut self, read: impl FnOnce(&mut Self) -> Decoded<T>) -> Decoded<Option<T>> {
+        match self.byte()? {
+            0 => Ok(None),
+            1 => read(self).map(Some),
+            _ => Err(DecodeError::Malformed),
+        }
+    }
+
+    fn headers(&mut self) -> Decoded<HeaderMap> {
+        let count = self.word()?;
+        let mut headers = HeaderMap::new();
+        for _ in 0..count {
+            let name =
+                HeaderName::from_bytes(self.bytes()?).map_err(|_| DecodeError::Malformed)?;
+            let value =
+                HeaderValue::from_bytes(self.bytes()?).map_err(|_| DecodeError::Malformed)?;
+            headers.try_append(name, value).map_err(|_| DecodeError::Malformed)?;
+        }
+        Ok(headers)
+    }
+
+    /// Nothing may be left over.
+    fn end(self) -> Decoded<()> {
+        if self.0.is_empty() { Ok(()) } else { Err(DecodeError::Malformed) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn head() -> Head {
+    Head {
+        created: Timestamp::from_unix_millis(1_795_348_800_250),
+        method: Method::POST,
+        target: PathAndQuery::from_static("/reports?year=2026"),
+        stage: Stage::NotStarted,
+    }
+}
+
+fn response(body: &'static [u8]) -> StoredResponse {
+    let mut headers = HeaderMap::new();
+    headers.append("x-many", HeaderValue::from_static("a, b"));
+    headers.append("x-many", HeaderValue::from_bytes(b"\xff\xfe").unwrap());
+    let mut trailers = HeaderMap::new();
+    trailers.insert("grpc-status", HeaderValue::from_static("0"));
+    StoredResponse {
+        status: StatusCode::from_u16(599).unwrap(),
+        headers,
+        body: Bytes::from_static(body),
+        trailers: Some(trailers),
+    }
+}
+
+fn ended(outcome: Outcome) -> Tail {
+    Tail::Outcome { revision: 7, ended: Timestamp::from_unix_millis(5), outcome }
+}
+
+#[test]
+fn a_head_is_read_as_it_was_written() {
+    assert_eq!(Head::decode(&head().encode()), Ok(head()));
+}
+
+#[test]
+fn a_response_is_read_as_it_was_written() {
+    let written = response(b"\x00\x01binary");
+    let bytes = ended(Outcome::Response(written.clone())).encode();
+    let Ok(Tail::Outcome { revision: 7, outcome: Outcome::Response(read), .. }) =
+        Tail::decode(&bytes)
+    else {
+        panic!("not the outcome that was written");
+    };
+    assert_eq!(read.status, written.status);
+    assert_eq!(read.headers, written.headers);
+    assert_eq!(read.body, written.body);
+    assert_eq!(read.trailers, written.trailers);
+}
+
+#[test]
+fn progress_and_failures_are_read_as_they_were_written() {
+    let report =
+        Report { stage: Stage::Running, progress: Some(0.25), message: Some("däs".into()) };
+    let updated = Timestamp::from_unix_millis(9);
+    let bytes = Tail::Progress { revision: 3, updated, report: report.clone() }.encode();
+    let Ok(Tail::Progress { revision: 3, report: read, .. }) = Tail::decode(&bytes) else {
+        panic!("not the progress that was written");
+    };
+    assert_eq!(read, report);
+
+    let bytes = ended(Outcome::Failure(Failure::Lost)).encode();
+    assert!(matches!(
+        Tail::decode(&bytes),
+        Ok(Tail::Outcome { outcome: Outcome::Failure(Failure::Lost), .. })
+    ));
+}
+
+#[test]
+fn a_flipped_bit_is_always_noticed() {
+    for whole in [head().encode(), ended(Outcome::Response(response(b"body"))).encode()] {
+        for bit in 0..whole.len() * 8 {
+            let mut bytes = whole.to_vec();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            let bytes = Bytes::from(bytes);
+            assert!(Head::decode(&bytes).is_err(), "bit {bit}");
+            assert!(Tail::decode(&bytes).is_err(), "bit {bit}");
+        }
+    }
+}
+
+#[test]
+fn another_version_is_told_from_rubbish() {
+    let mut bytes = head().encode().to_vec();
+    bytes[2] = 2;
+    assert_eq!(Head::decode(&bytes), Err(DecodeError::UnknownFormat));
+    assert_eq!(Head::decode(b"{\"json\": true}"), Err(DecodeError::NotAnEnvelope));
+    assert_eq!(Head::decode(b""), Err(DecodeError::NotAnEnvelope));
+}
+
+#[test]
+fn a_tail_is_not_taken_for_a_head() {
+    let tail = ended(Outcome::Failure(Failure::Panic)).encode();
+    assert_eq!(Head::decode(&tail), Err(DecodeError::Misplaced));
+    assert!(Tail::decode(&head().encode()).is_err());
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_decoding_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = Head::decode(&bytes);
+        let _ = Tail::decode(&Bytes::from(bytes));
+    }
+
+    #[test]
+    fn no_fields_under_a_right_checksum_make_decoding_panic(
+        kind in 0_u8..6,
+        fields in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        let mut sealed = Fields::new(kind);
+        sealed.0.put_slice(&fields);
+        let bytes = sealed.finish(&Bytes::new());
+        let _ = Head::decode(&bytes);
+        let _ = Tail::decode(&bytes);
+    }
+}

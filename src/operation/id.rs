@@ -1,0 +1,85 @@
+//! Who an operation is: the id that its caller holds.
+
+use std::{fmt, str::FromStr};
+
+use uuid::Uuid;
+
+/// The unguessable id of an operation: 122 random bits, written as 32 lowercase hexadecimal digits.
+///
+/// Whoever knows an id may read and cancel its operation, so an id is a secret: `Debug` shows only
+/// the beginning of its hash, and stores and logs are given the [`Key`](crate::store::Key) made
+/// from it.
+///
+/// ```
+/// use tower_respond_async::OperationId;
+///
+/// let id = OperationId::random();
+/// assert_eq!(id.to_string().parse(), Ok(id));
+/// assert!("0123".parse::<OperationId>().is_err());
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct OperationId(Uuid);
+
+/// The text is not an [`OperationId`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParseIdError(());
+
+/// How many characters an id is written with.
+const TEXT_LEN: usize = 32;
+
+// === impl OperationId ===
+
+impl OperationId {
+    /// A new id from a cryptographically secure generator.
+    pub fn random() -> Self {
+        Self(Uuid::new_v4())
+    }
+
+    /// The 16 bytes of the id.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        self.0.as_bytes()
+    }
+
+    /// The id with these 16 bytes.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+}
+
+impl FromStr for OperationId {
+    type Err = ParseIdError;
+
+    /// Reads exactly the text that [`Display`](fmt::Display) writes: no other form of a UUID, so
+    /// that one operation has one URL.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let exact = text.len() == TEXT_LEN
+            && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        if !exact {
+            return Err(ParseIdError(()));
+        }
+        Uuid::try_parse(text).map(Self).map_err(|_| ParseIdError(()))
+    }
+}
+
+impl fmt::Display for OperationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = [0; TEXT_LEN];
+        f.write_str(self.0.simple().encode_lower(&mut text))
+    }
+}
+
+impl fmt::Debug for OperationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OperationId(#{})", super::Key::of(*self))
+    }
+}
+
+// === impl ParseIdError ===
+
+impl fmt::Display for ParseIdError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an operation id is 32 lowercase hexadecimal digits")
+    }
+}
+
+impl std::error::Error for ParseIdError {}

@@ -1,0 +1,26 @@
+//! What an accepted call is: its id, its life, what is stored of it, and the handler's view of it.
+
+mod current;
+mod envelope;
+mod fence;
+mod id;
+#[cfg(test)]
+mod lifecycle;
+mod outcome;
+mod snapshot;
+mod takeover;
+
+pub(crate) use self::{
+    current::{Order, Reports, Shared, Slot},
+    envelope::{DecodeError, Head, Report, Stage, Tail},
+    takeover::Takeover,
+};
+#[cfg(test)]
+pub(crate) use self::lifecycle::{Effect, Event, Life};
+pub use self::{
+    current::Operation,
+    fence::{Fence, Key, Owner},
+    id::{OperationId, ParseIdError},
+    outcome::{Failure, Outcome, StoredResponse},
+    snapshot::{Snapshot, State},
+};

@@ -1,0 +1,125 @@
+use std::fmt;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+
+/// How an operation ended.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// The service answered, with whatever status.
+    Response(StoredResponse),
+    /// There is no response, for this reason.
+    Failure(Failure),
+}
+
+/// A response as the service made it, kept to be replayed.
+#[derive(Clone, Debug)]
+pub struct StoredResponse {
+    /// The status code.
+    pub status: StatusCode,
+    /// The header fields that are kept (see the table in the crate's documentation).
+    pub headers: HeaderMap,
+    /// The whole body.
+    pub body: Bytes,
+    /// The trailer fields, if the service sent any.
+    pub trailers: Option<HeaderMap>,
+}
+
+/// Why an operation ended without a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Failure {
+    /// It was cancelled before it produced a response.
+    Canceled,
+    /// The service returned an error.
+    Error,
+    /// The handler panicked.
+    Panic,
+    /// The response is larger than may be kept.
+    TooLarge,
+    /// The response's body failed before its end.
+    BodyError,
+    /// It ran longer than operations may.
+    TimedOut,
+    /// The process was shut down before the operation ended: how far it came is unknown.
+    ShutDown,
+    /// The process that ran it is gone: how far it came is unknown.
+    Lost,
+    /// Nobody was told of the operation: its caller was answered directly, or left before.
+    Abandoned,
+}
+
+// === impl Failure ===
+
+impl Failure {
+    /// Every failure with the number it is stored under. Numbers are never reused.
+    const STORED: [(u8, Self); 9] = [
+        (1, Self::Canceled),
+        (2, Self::Error),
+        (3, Self::Panic),
+        (4, Self::TooLarge),
+        (5, Self::BodyError),
+        (6, Self::TimedOut),
+        (7, Self::ShutDown),
+        (8, Self::Lost),
+        (9, Self::Abandoned),
+    ];
+
+    pub(crate) fn to_stored(self) -> u8 {
+        let known = Self::STORED.iter().find(|(_, failure)| *failure == self);
+        known.expect("every failure has a stored number").0
+    }
+
+    pub(crate) fn from_stored(number: u8) -> Option<Self> {
+        Self::STORED.iter().find(|(known, _)| *known == number).map(|(_, failure)| *failure)
+    }
+
+    /// A stable word for programs, in lower camel case.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Canceled => "canceled",
+            Self::Error => "serviceError",
+            Self::Panic => "panic",
+            Self::TooLarge => "resultTooLarge",
+            Self::BodyError => "bodyError",
+            Self::TimedOut => "timedOut",
+            Self::ShutDown => "shutDown",
+            Self::Lost => "lost",
+            Self::Abandoned => "abandoned",
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Canceled => "The operation was canceled.",
+            Self::Error => "The service failed to answer.",
+            Self::Panic => "The service failed unexpectedly.",
+            Self::TooLarge => "The response is larger than can be kept.",
+            Self::BodyError => "The response broke off before its end.",
+            Self::TimedOut => "The operation ran longer than it may.",
+            Self::ShutDown => {
+                "The server was shut down before the operation ended; its outcome is unknown."
+            }
+            Self::Lost => {
+                "The server that ran the operation is gone; its outcome is unknown."
+            }
+            Self::Abandoned => "The call was answered directly.",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_failure_survives_being_stored() {
+        for (number, failure) in Failure::STORED {
+            assert_eq!(failure.to_stored(), number);
+            assert_eq!(Failure::from_stored(number), Some(failure));
+        }
+        assert_eq!(Failure::from_stored(0), None);
+    }
+}

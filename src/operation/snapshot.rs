@@ -1,0 +1,124 @@
+use std::time::Duration;
+
+use http::{Method, uri::PathAndQuery};
+
+use super::{
+    OperationId, Outcome, Report, Stage, Tail,
+    envelope::{DecodeError, Head},
+};
+use crate::clock::Timestamp;
+
+/// One consistent reading of an operation: all that a [`Dialect`](crate::dialect::Dialect) may
+/// tell about it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// Who it is.
+    pub id: OperationId,
+    /// The method of the accepted request.
+    pub method: Method,
+    /// The path and query of the accepted request.
+    pub target: PathAndQuery,
+    /// When it was accepted.
+    pub created: Timestamp,
+    /// When it last changed: progress was reported, or it ended.
+    pub updated: Timestamp,
+    /// Grows with every change.
+    pub revision: u64,
+    /// Somebody asked for it to be cancelled.
+    pub cancel_requested: bool,
+    /// Where it stands.
+    pub state: State,
+}
+
+/// Where an operation stands.
+#[derive(Clone, Debug)]
+pub enum State {
+    /// It waits for the service to become ready.
+    NotStarted,
+    /// The service works on it.
+    Running {
+        /// How much of the work is done, from 0 to 1, if the handler says so.
+        progress: Option<f64>,
+        /// What the handler says it is doing.
+        message: Option<String>,
+    },
+    /// It ended.
+    Ended {
+        /// How.
+        outcome: Outcome,
+        /// When it will be forgotten.
+        expires: Timestamp,
+    },
+}
+
+// === impl Snapshot ===
+
+impl Snapshot {
+    /// An operation as it is when it is accepted.
+    pub(crate) fn accepted(id: OperationId, head: Head, report: Report) -> Self {
+        let Head { created, method, target, .. } = head;
+        Self {
+            id,
+            method,
+            target,
+            created,
+            updated: created,
+            revision: 0,
+            cancel_requested: false,
+            state: State::of_report(report),
+        }
+    }
+
+    /// An operation as it is stored. `dies_in` is the remaining life of a closed one.
+    pub(crate) fn stored(
+        id: OperationId,
+        head: &[u8],
+        tail: &bytes::Bytes,
+        cancel_requested: bool,
+        dies_in: Option<Duration>,
+        now: Timestamp,
+    ) -> Result<Self, DecodeError> {
+        let head = Head::decode(head)?;
+        let stage = head.stage;
+        let mut snapshot =
+            Self { cancel_requested, ..Self::accepted(id, head, Report::at(stage)) };
+        if tail.is_empty() {
+            return Ok(snapshot);
+        }
+        match Tail::decode(tail)? {
+            Tail::Progress { revision, updated, report } => {
+                snapshot.revision = revision;
+                snapshot.updated = updated;
+                snapshot.state = State::of_report(report);
+            }
+            Tail::Outcome { revision, ended, outcome } => {
+                let expires = now.after(dies_in.ok_or(DecodeError::Misplaced)?);
+                snapshot.revision = revision;
+                snapshot.updated = ended;
+                snapshot.state = State::Ended { outcome, expires };
+            }
+        }
+        Ok(snapshot)
+    }
+
+    /// How it ended, if it has.
+    pub fn outcome(&self) -> Option<&Outcome> {
+        match &self.state {
+            State::Ended { outcome, .. } => Some(outcome),
+            State::NotStarted | State::Running { .. } => None,
+        }
+    }
+}
+
+// === impl State ===
+
+impl State {
+    fn of_report(report: Report) -> Self {
+        let Report { stage, progress, message } = report;
+        match stage {
+            Stage::NotStarted => Self::NotStarted,
+            Stage::Running => Self::Running { progress, message },
+        }
+    }
+}

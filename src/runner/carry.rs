@@ -1,0 +1,196 @@
+//! An accepted call on its way to its end, in a task of its own.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::Response;
+use http_body::Body;
+use http_body_util::Full;
+use tokio::time::{Sleep, sleep};
+use tracing::{Instrument, warn};
+
+use super::{
+    accept::Parked,
+    close::{Close, IfMissing},
+};
+use crate::{
+    body::BoxError,
+    operation::{Failure, Order, Outcome},
+};
+
+/// The task of an accepted call.
+enum Carry<F> {
+    /// The service works on it.
+    Running { call: Pin<Box<F>>, parked: Box<Parked>, until: Until },
+    /// Its response is received, or there is none, and its end is stored.
+    Closing(Pin<Box<dyn Future<Output = ()> + Send>>),
+    /// Only while one state becomes the next.
+    Invalid,
+}
+
+/// How long a call may go on running.
+enum Until {
+    /// As long as it takes.
+    Done,
+    /// As long as operations may run.
+    Limit(Pin<Box<Sleep>>),
+    /// It has been cancelled, and ends by itself until then.
+    Grace(Pin<Box<Sleep>>),
+}
+
+// === impl Parked ===
+
+impl Parked {
+    /// Carries the call on, and stores how it ended.
+    pub(crate) fn carry<F, B, E>(self, call: Pin<Box<F>>)
+    where
+        F: Future<Output = Result<Response<B>, E>> + Send + 'static,
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+        E: Into<BoxError> + Send + 'static,
+    {
+        self.shared.attach(&self.runner.reports);
+        let until = match self.runner.limits.execution {
+            None => Until::Done,
+            Some(limit) => Until::Limit(Box::pin(sleep(limit))),
+        };
+        tokio::spawn(Carry::Running { call, parked: Box::new(self), until });
+    }
+
+    fn close(self, outcome: Outcome) -> impl Future<Output = ()> + Send + 'static {
+        let retention = self.runner.limits.retention;
+        Close { outcome, retention, if_missing: IfMissing::Recreate }.store(self)
+    }
+
+    /// Receives the response, then stores it.
+    fn answered<B>(self, response: Response<B>) -> Pin<Box<dyn Future<Output = ()> + Send>>
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let keeper = self.runner.keeper(&self.head.target);
+        let span = self.span.clone();
+        let answered = async move {
+            let outcome = keeper.keep(response, Arc::clone(&self.shared)).await;
+            self.close(outcome).await;
+        };
+        Box::pin(answered.instrument(span))
+    }
+
+    /// Stores that there is no response.
+    fn failed(self, failure: Failure) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let span = self.span.clone();
+        Box::pin(self.close(Outcome::Failure(failure)).instrument(span))
+    }
+
+    /// Stores what the service's error stands for.
+    fn erred(self, error: BoxError) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        warn!(operation = %self.key, %error, "the service returned an error to an accepted call");
+        match self.runner.on_error.clone() {
+            None => self.failed(Failure::Error),
+            Some(on_error) => self.answered(on_error(error).map(Full::new)),
+        }
+    }
+}
+
+// === impl Carry ===
+
+impl<F, B, E> Future for Carry<F>
+where
+    F: Future<Output = Result<Response<B>, E>> + Send,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+    E: Into<BoxError>,
+{
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match std::mem::replace(&mut *self, Self::Invalid) {
+                // Running => (Running | Closing)
+                Self::Running { mut call, parked, mut until } => {
+                    let entered = parked.span.enter();
+                    parked.shared.register(cx.waker());
+                    if let Some(failure) = until.poll_over(&parked, cx) {
+                        drop_caught(call);
+                        drop(entered);
+                        *self = Self::Closing(parked.failed(failure));
+                        continue;
+                    }
+                    let polled = catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx)));
+                    drop(entered);
+                    *self = match polled {
+                        Ok(Poll::Pending) => {
+                            *self = Self::Running { call, parked, until };
+                            return Poll::Pending;
+                        }
+                        Ok(Poll::Ready(Ok(response))) => Self::Closing(parked.answered(response)),
+                        Ok(Poll::Ready(Err(error))) => Self::Closing(parked.erred(error.into())),
+                        Err(_) => {
+                            drop_caught(call);
+                            Self::Closing(parked.failed(Failure::Panic))
+                        }
+                    };
+                }
+                // Closing => (Closing | done)
+                Self::Closing(mut closing) => {
+                    let polled = closing.as_mut().poll(cx);
+                    if polled.is_pending() {
+                        *self = Self::Closing(closing);
+                    }
+                    return polled;
+                }
+                Self::Invalid => unreachable!("a task is not polled after its end"),
+            }
+        }
+    }
+}
+
+impl<F> Unpin for Carry<F> {}
+
+// === impl Until ===
+
+impl Until {
+    /// Why the call has to be dropped now, if it has to be.
+    fn poll_over(&mut self, parked: &Parked, cx: &mut Context<'_>) -> Option<Failure> {
+        match parked.shared.order() {
+            None => {}
+            Some(Order::ShutDown) => return Some(Failure::ShutDown),
+            Some(Order::Cancel) if !parked.shared.listens() => return Some(Failure::Canceled),
+            // (Done | Limit) => Grace
+            Some(Order::Cancel) if !matches!(self, Self::Grace(_)) => {
+                *self = Self::Grace(Box::pin(sleep(parked.runner.limits.cancel_grace)));
+            }
+            Some(Order::Cancel) => {}
+        }
+        let (sleep, failure) = match self {
+            Self::Done => return None,
+            Self::Limit(sleep) => (sleep, Failure::TimedOut),
+            Self::Grace(sleep) => (sleep, Failure::Canceled),
+        };
+        sleep.as_mut().poll(cx).is_ready().then_some(failure)
+    }
+}
+
+/// Carries on a call whose caller has left; nobody will see its response.
+pub(crate) fn carry_on<F>(call: Pin<Box<F>>)
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    // Without a runtime the call is dropped, as it would have been.
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        runtime.spawn(async { drop(call.await) });
+    }
+}
+
+/// Drops a call whose destructors may panic too.
+fn drop_caught<F>(call: Pin<Box<F>>) {
+    if catch_unwind(AssertUnwindSafe(|| drop(call))).is_err() {
+        warn!("an accepted call panicked while it was dropped");
+    }
+}

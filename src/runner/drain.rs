@@ -1,0 +1,48 @@
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::timeout;
+use tracing::info;
+
+use super::Runner;
+use crate::operation::Order;
+
+/// What became of the operations that were parked when a drain began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Drained {
+    /// They ended by themselves within the grace.
+    pub ended: usize,
+    /// They were dropped after it, and ended as shut down.
+    pub shut_down: usize,
+    /// How they ended could not be stored in time: another process will find them lost.
+    pub left: usize,
+}
+
+// === impl Runner ===
+
+impl Runner {
+    /// Parks no more calls, waits for the operations that are parked, then closes the rest and
+    /// gives the lease back.
+    pub(crate) async fn drain(self: &Arc<Self>, grace: Duration) -> Drained {
+        self.parking.close();
+        let parked = self.parking.parked();
+        info!(parked, "draining");
+        let within = timeout(grace, self.parking.emptied()).await;
+        let remaining = match within {
+            Ok(()) => 0,
+            Err(_) => self.parking.parked(),
+        };
+        if remaining > 0 {
+            self.hub.give_all(Order::ShutDown);
+            // Time to store the ends, also if the store's first answer is lost.
+            let _ = timeout(self.limits.store_timeout * 2, self.parking.emptied()).await;
+        }
+        self.leave().await;
+        let left = self.parking.parked();
+        Drained {
+            ended: parked.saturating_sub(remaining),
+            shut_down: remaining.saturating_sub(left),
+            left,
+        }
+    }
+}

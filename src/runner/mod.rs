@@ -1,0 +1,91 @@
+//! The only place that spawns: records late calls, carries them on, and stores how they ended.
+//!
+//! `accept` (create, then the 202) -> `carry` (the call in a task of its own) -> `collect` (its
+//! response) -> `close` (into the store, whatever it takes). Beside them `lease` says for the whole
+//! process that it is alive, and takes over from processes that are not.
+
+mod accept;
+mod backoff;
+mod carry;
+mod close;
+mod collect;
+mod drain;
+mod lease;
+mod parking;
+mod progress;
+
+use std::{fmt, sync::Arc};
+
+use bytes::Bytes;
+use http::Response;
+
+use self::{lease::Lease, parking::Parking};
+pub(crate) use self::{
+    accept::{Acceptance, Accepted},
+    parking::Space,
+};
+pub(crate) use self::carry::carry_on;
+pub use self::{drain::Drained, parking::Undeferrable};
+use crate::{
+    body::BoxError,
+    hub::Hub,
+    limits::Limits,
+    operation::Reports,
+    store::BoundedStore,
+};
+
+/// What a service's error becomes once its call has been accepted.
+pub(crate) type OnError = Arc<dyn Fn(BoxError) -> Response<Bytes> + Send + Sync>;
+
+/// What runs the accepted calls of one layer.
+pub(crate) struct Runner {
+    store: BoundedStore,
+    hub: Arc<Hub>,
+    limits: Limits,
+    on_error: Option<OnError>,
+    parking: Arc<Parking>,
+    reports: Arc<Reports>,
+    lease: Lease,
+}
+
+// === impl Runner ===
+
+impl Runner {
+    pub(crate) fn new(
+        store: BoundedStore,
+        hub: Arc<Hub>,
+        limits: Limits,
+        on_error: Option<OnError>,
+    ) -> Self {
+        Self {
+            store,
+            hub,
+            limits,
+            on_error,
+            parking: Arc::new(Parking::new(limits.parked, limits.saved_bytes)),
+            reports: Arc::default(),
+            lease: Lease::default(),
+        }
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(crate) fn parking(&self) -> &Arc<Parking> {
+        &self.parking
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        // Nobody is left to report to: whoever waits for reports looks, and ends.
+        self.reports.wake();
+    }
+}
+
+impl fmt::Debug for Runner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runner").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,177 @@
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, AtomicUsize, Ordering},
+    },
+};
+
+use tokio::sync::Notify;
+
+/// The room for operations: how many may be parked, and how many bytes of results may wait for the
+/// store.
+#[derive(Debug)]
+pub(crate) struct Parking {
+    parked: AtomicUsize,
+    most_parked: usize,
+    saved: AtomicUsize,
+    most_saved: usize,
+    /// How the last attempt to record an operation ended: a [`Store`].
+    store: AtomicU8,
+    gate: AtomicU8,
+    emptied: Notify,
+}
+
+/// A place for one operation, given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Space {
+    parking: Arc<Parking>,
+}
+
+/// The bytes of a result that waits for the store, given back when dropped.
+#[derive(Debug)]
+pub(super) struct Saved {
+    parking: Arc<Parking>,
+    bytes: usize,
+}
+
+/// Why late calls are not deferred at present.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Undeferrable {
+    /// The process drains.
+    Draining,
+    /// As many operations are parked as may be (`max_parked`).
+    Saturated,
+    /// As many bytes of results wait for the store as may (`max_saved_bytes`).
+    ResultsUnsaved,
+    /// The store did not record the last late call. Each late call is another attempt.
+    StoreUnavailable,
+}
+
+/// Whether the store was there when it was last needed.
+#[repr(u8)]
+enum Store {
+    Answers = 0,
+    Fails = 1,
+}
+
+#[repr(u8)]
+enum Gate {
+    Open = 0,
+    Closed = 1,
+}
+
+// === impl Parking ===
+
+impl Parking {
+    pub(super) fn new(most_parked: usize, most_saved: usize) -> Self {
+        Self {
+            parked: AtomicUsize::new(0),
+            most_parked,
+            saved: AtomicUsize::new(0),
+            most_saved,
+            store: AtomicU8::new(Store::Answers as u8),
+            gate: AtomicU8::new(Gate::Open as u8),
+            emptied: Notify::new(),
+        }
+    }
+
+    /// Takes a place, if there is one.
+    pub(crate) fn enter(self: &Arc<Self>) -> Option<Space> {
+        if self.is_closed() || self.is_overfull() {
+            return None;
+        }
+        let free = |parked| (parked < self.most_parked).then_some(parked + 1);
+        self.parked.fetch_update(Ordering::AcqRel, Ordering::Acquire, free).ok()?;
+        Some(Space { parking: Arc::clone(self) })
+    }
+
+    /// How many operations are parked.
+    pub(crate) fn parked(&self) -> usize {
+        self.parked.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn undeferrable(&self) -> Option<Undeferrable> {
+        if self.is_closed() {
+            Some(Undeferrable::Draining)
+        } else if self.is_overfull() {
+            Some(Undeferrable::ResultsUnsaved)
+        } else if self.parked() >= self.most_parked {
+            Some(Undeferrable::Saturated)
+        } else if self.store.load(Ordering::Acquire) == Store::Fails as u8 {
+            Some(Undeferrable::StoreUnavailable)
+        } else {
+            None
+        }
+    }
+
+    /// No more operations from now on.
+    pub(super) fn close(&self) {
+        self.gate.store(Gate::Closed as u8, Ordering::Release);
+    }
+
+    /// Waits until no operation is parked.
+    pub(super) async fn emptied(&self) {
+        loop {
+            let notified = self.emptied.notified();
+            if self.parked() == 0 {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    pub(super) fn store_answers(&self) {
+        self.store.store(Store::Answers as u8, Ordering::Release);
+    }
+
+    pub(super) fn store_fails(&self) {
+        self.store.store(Store::Fails as u8, Ordering::Release);
+    }
+
+    /// Counts a result that has to wait for the store.
+    pub(super) fn save(self: &Arc<Self>, bytes: usize) -> Saved {
+        self.saved.fetch_add(bytes, Ordering::AcqRel);
+        Saved { parking: Arc::clone(self), bytes }
+    }
+
+    fn is_closed(&self) -> bool {
+        self.gate.load(Ordering::Acquire) == Gate::Closed as u8
+    }
+
+    fn is_overfull(&self) -> bool {
+        self.saved.load(Ordering::Acquire) > self.most_saved
+    }
+}
+
+// === impl Space ===
+
+impl Drop for Space {
+    fn drop(&mut self) {
+        if self.parking.parked.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.parking.emptied.notify_waiters();
+        }
+    }
+}
+
+// === impl Saved ===
+
+impl Drop for Saved {
+    fn drop(&mut self) {
+        self.parking.saved.fetch_sub(self.bytes, Ordering::AcqRel);
+    }
+}
+
+// === impl Undeferrable ===
+
+impl fmt::Display for Undeferrable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Draining => "the process drains",
+            Self::Saturated => "as many operations are parked as may be",
+            Self::ResultsUnsaved => "as many results wait for the store as may",
+            Self::StoreUnavailable => "the store is unavailable",
+        })
+    }
+}

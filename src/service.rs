@@ -1,0 +1,187 @@
+use std::{
+    fmt, mem,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use bytes::Bytes;
+use http::{Request, Response, Version, request::Parts, uri::PathAndQuery};
+use http_body::Body;
+use tower_service::Service;
+use tracing::Span;
+
+use crate::{
+    body::{BoxError, RequestBody, Wrap, WrapBody},
+    call::{Call, Orphans, OwnedCall},
+    future::{Kind, Race, ResponseFuture, Upload},
+    guard::Guard,
+    limits::Disconnect,
+    operation::Slot,
+    policy::{Deferral, Scan},
+    runner::carry_on,
+    timer::Timer,
+};
+
+/// Middleware that answers late calls with 202 and carries them on. Made by
+/// [`RespondAsyncLayer`](crate::RespondAsyncLayer); see there.
+///
+/// It is always ready: whether the inner service is ready is asked for each call, and waiting for
+/// it counts toward the deadline. So a saturated service still has its operations asked for, and a
+/// limit on concurrency belongs inside the layer.
+#[derive(Clone)]
+pub struct RespondAsync<S, M = Wrap> {
+    inner: S,
+    guard: Arc<Guard>,
+    wrap: M,
+}
+
+// === impl RespondAsync ===
+
+impl<S, M> RespondAsync<S, M> {
+    pub(crate) fn new(inner: S, guard: Arc<Guard>, wrap: M) -> Self {
+        Self { inner, guard, wrap }
+    }
+
+    /// The inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service, to be changed.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The inner service, alone.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S: Clone, M> RespondAsync<S, M> {
+    /// This instance, which may hold a place in a queue, and a fresh one instead of it.
+    fn instance(&mut self) -> S {
+        let fresh = self.inner.clone();
+        mem::replace(&mut self.inner, fresh)
+    }
+
+    /// Calls the service as soon as it is ready: now, if it is.
+    fn start<B>(&mut self, parts: Parts, body: RequestBody<B>, slot: Slot) -> Call<S, B>
+    where
+        S: Service<Request<RequestBody<B>>>,
+        B: Body<Data = Bytes>,
+        B::Error: Into<BoxError>,
+    {
+        let request = Request::from_parts(parts, body);
+        // There is no task to wake yet: the call asks again with its own waker.
+        match self.inner.poll_ready(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(())) => Call::running(&mut self.inner, request, slot),
+            Poll::Ready(Err(error)) => Call::failed(error),
+            Poll::Pending => Call::queued(self.instance(), request, slot),
+        }
+    }
+
+    /// Calls the service so that its caller can be answered before it has read the request.
+    fn start_guarded<B>(&mut self, parts: Parts, body: B, scan: &Scan) -> (Call<S, B>, Upload)
+    where
+        S: Service<Request<RequestBody<B>>>,
+        B: Body<Data = Bytes>,
+        B::Error: Into<BoxError>,
+    {
+        let slot = Slot::Unused;
+        if body.is_end_stream() {
+            return (self.start(parts, RequestBody::live(body), slot), Upload::Free);
+        }
+        // Over HTTP/2 the request goes on being read after it has been answered.
+        let is_cut_off = parts.version < Version::HTTP_2;
+        let limit = self.guard.runner.limits().early_body;
+        let declared = body.size_hint().exact();
+        if !scan.expects && declared.is_some_and(|length| length <= limit as u64) {
+            let upload = if is_cut_off { Upload::Early } else { Upload::Free };
+            return (Call::receiving(self.instance(), parts, body, limit, slot), upload);
+        }
+        if is_cut_off {
+            let (body, gate) = RequestBody::tracked(body);
+            (self.start(parts, body, slot), Upload::Tracked(gate))
+        } else {
+            (self.start(parts, RequestBody::live(body), slot), Upload::Free)
+        }
+    }
+}
+
+impl<S, M> RespondAsync<S, M> {
+    fn orphans<B, R>(&self) -> Orphans<S, B>
+    where
+        S: Service<Request<RequestBody<B>>, Response = Response<R>> + Send + 'static,
+        S::Future: Send + 'static,
+        S::Error: Send + 'static,
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+        R: Send + 'static,
+    {
+        match self.guard.runner.limits().disconnect {
+            Disconnect::Drop => None,
+            Disconnect::CarryOn => Some(carry_on),
+        }
+    }
+}
+
+impl<S, B, R, M> Service<Request<B>> for RespondAsync<S, M>
+where
+    S: Service<Request<RequestBody<B>>, Response = Response<R>> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Into<BoxError> + Send + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+    R: Body<Data = Bytes> + Send + 'static,
+    R::Error: Into<BoxError>,
+    M: WrapBody<R>,
+{
+    type Response = Response<M::Body>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, B, M>;
+
+    /// Always ready: see [`RespondAsync`].
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let (parts, body) = request.into_parts();
+        if let Some(route) = self.guard.route(&parts) {
+            let status = Arc::clone(&self.guard.status);
+            let answer = Box::pin(status.answer(route, parts));
+            return ResponseFuture::own(answer, self.wrap.clone());
+        }
+        let scan = Scan::of(&parts.headers);
+        let (deferral, applied) = self.guard.decide(&parts, &scan);
+        let (kind, after) = match deferral {
+            Deferral::After(after) => (Kind::Late, after),
+            Deferral::Eager => (Kind::Eager, self.guard.policy.async_grace),
+            Deferral::Never => {
+                let call = self.start(parts, RequestBody::live(body), Slot::Outside);
+                return match self.orphans() {
+                    None => ResponseFuture::passing(call, self.wrap.clone()),
+                    orphans => {
+                        ResponseFuture::held(OwnedCall::new(call, orphans), self.wrap.clone())
+                    }
+                };
+            }
+        };
+        let method = parts.method.clone();
+        let target = parts.uri.path_and_query().cloned();
+        let target = target.unwrap_or_else(|| PathAndQuery::from_static("/"));
+        let span = Span::current();
+        let (call, upload) = self.start_guarded(parts, body, &scan);
+        let call = OwnedCall::new(call, self.orphans());
+        let guard = Arc::clone(&self.guard);
+        let race = Race { call, guard, kind, upload, applied, method, target, span };
+        ResponseFuture::racing(race, Timer::after(after), self.wrap.clone())
+    }
+}
+
+impl<S: fmt::Debug, M> fmt::Debug for RespondAsync<S, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RespondAsync").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}

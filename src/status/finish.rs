@@ -1,0 +1,125 @@
+//! From a dialect's reply to the response that is sent.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request::Parts};
+
+use crate::{
+    body::StoredBody,
+    dialect::{Dialect, Patch, Problem, Reply},
+    operation::{Failure, Outcome, Snapshot, StoredResponse},
+};
+
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// The response that a reply about `operation` stands for.
+pub(super) fn reply(
+    dialect: &dyn Dialect,
+    reply: Reply,
+    operation: &Snapshot,
+) -> Response<StoredBody> {
+    match (reply, operation.outcome()) {
+        (Reply::Replay(patch), Some(Outcome::Response(stored))) => replay(stored.clone(), patch),
+        (Reply::Replay(_), Some(Outcome::Failure(failure))) => {
+            failed(dialect, operation, *failure)
+        }
+        // Only a faulty dialect replays what has not ended; nothing is known to be told.
+        (Reply::Replay(_), None) => message(dialect.error(&Problem::Unknown)),
+        (reply @ Reply::Message(..), _) => message(reply),
+    }
+}
+
+/// The response that a reply stands for which is about no operation.
+pub(super) fn message(reply: Reply) -> Response<StoredBody> {
+    let (response, trailers) = match reply {
+        Reply::Message(response, trailers) => (response, trailers),
+        Reply::Replay(_) => {
+            let mut response = Response::new(Bytes::new());
+            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            (response, None)
+        }
+    };
+    let mut response = response.map(|body| StoredBody::new([body], trailers));
+    response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
+    response
+}
+
+fn failed(dialect: &dyn Dialect, operation: &Snapshot, failure: Failure) -> Response<StoredBody> {
+    message(dialect.error(&Problem::Failed { id: operation.id, failure }))
+}
+
+fn replay(stored: StoredResponse, patch: Patch) -> Response<StoredBody> {
+    let StoredResponse { status, mut headers, body, trailers } = stored;
+    for name in patch.remove {
+        headers.remove(name);
+    }
+    let trailers = match (trailers, patch.trailers.is_empty()) {
+        (trailers, true) => trailers,
+        (trailers, false) => {
+            let mut all = trailers.unwrap_or_default();
+            replace(&mut all, patch.trailers);
+            Some(all)
+        }
+    };
+    if trailers.is_some() || !patch.prefix.is_empty() || !patch.suffix.is_empty() {
+        headers.remove(header::CONTENT_LENGTH);
+    }
+    replace(&mut headers, patch.set);
+    headers.insert(header::CACHE_CONTROL, NO_STORE);
+    let body = StoredBody::new([patch.prefix, body, patch.suffix], trailers);
+    let mut response = Response::new(body);
+    *response.status_mut() = patch.status.unwrap_or(status);
+    *response.headers_mut() = headers;
+    response
+}
+
+/// Sets each of `fields` in the place of those of the same name.
+fn replace(headers: &mut HeaderMap, fields: HeaderMap) {
+    for name in fields.keys() {
+        headers.remove(name);
+    }
+    headers.extend(fields);
+}
+
+/// Marks the answer with the operation's revision, and leaves it out if the client has it
+/// (RFC 9110, section 13.1.2).
+pub(super) fn conditional(
+    operation: &Snapshot,
+    request: &Parts,
+    mut response: Response<StoredBody>,
+) -> Response<StoredBody> {
+    let cancel = if operation.cancel_requested { "c" } else { "" };
+    let tag = format!("\"{}{cancel}\"", operation.revision);
+    let etag = HeaderValue::try_from(format!("W/{tag}")).expect("digits in quotes");
+    let known = request.headers.get_all(header::IF_NONE_MATCH).iter().any(|value| {
+        value.to_str().is_ok_and(|list| {
+            list.split(',').map(str::trim).any(|known| {
+                known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag
+            })
+        })
+    });
+    response.headers_mut().insert(header::ETAG, etag);
+    if known {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        *response.body_mut() = StoredBody::default();
+        for name in [header::CONTENT_TYPE, header::CONTENT_LENGTH] {
+            response.headers_mut().remove(name);
+        }
+    }
+    response
+}
+
+/// `HEAD` is told all but the body (RFC 9110, section 9.3.2).
+pub(super) fn for_method(
+    method: &Method,
+    mut response: Response<StoredBody>,
+) -> Response<StoredBody> {
+    if method == Method::HEAD {
+        let length = response.body().len();
+        let headers = response.headers_mut();
+        if !headers.contains_key(header::TRAILER) {
+            headers.entry(header::CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
+        }
+        *response.body_mut() = StoredBody::default();
+    }
+    response
+}

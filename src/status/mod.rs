@@ -1,0 +1,130 @@
+//! The mounted routes: what callers ask of operations, and what they are told.
+//!
+//! A request is [routed](Status::route) by the dialect, read from the store, put into words by the
+//! dialect, and finished here: `HEAD`, conditional requests, `no-store`.
+
+mod finish;
+mod service;
+
+use std::{fmt, sync::Arc};
+
+use http::{Response, request::Parts};
+use tracing::warn;
+
+pub use self::service::StatusService;
+use crate::{
+    body::StoredBody,
+    clock::unix_now,
+    dialect::{Applied, Command, Dialect, Links, Mount, Problem, Reply, Resource, Route},
+    hub::Hub,
+    operation::{Key, OperationId, Order, Snapshot},
+    store::{BoundedStore, OperationStore, Record, StoreError},
+};
+
+/// What answers for the operations of one layer.
+pub(crate) struct Status {
+    pub(crate) store: BoundedStore,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) dialect: Arc<dyn Dialect>,
+    pub(crate) mount: Mount,
+    pub(crate) links: Links,
+}
+
+// === impl Status ===
+
+impl Status {
+    /// What the request asks of an operation; `None` if it is for the service.
+    pub(crate) fn route(&self, request: &Parts) -> Option<Route> {
+        self.dialect.route(&self.mount, request)
+    }
+
+    /// The answer to a call that was accepted.
+    pub(crate) fn accepted(&self, operation: &Snapshot, applied: Applied) -> Response<StoredBody> {
+        let reply = self.dialect.accepted(operation, applied, &self.links);
+        finish::reply(&*self.dialect, reply, operation)
+    }
+
+    /// The answer to a late call that cannot be accepted.
+    pub(crate) fn refused(&self) -> Response<StoredBody> {
+        self.error(Problem::Refused)
+    }
+
+    pub(crate) async fn answer(
+        self: Arc<Self>,
+        route: Route,
+        request: Parts,
+    ) -> Response<StoredBody> {
+        let response = match route {
+            Route::NotAllowed { allow } => self.error(Problem::NotAllowed { allow }),
+            Route::Operation { id, resource, command } => {
+                match self.read(id, command).await {
+                    Err(problem) => self.error(problem),
+                    Ok(operation) => self.tell(resource, command, &operation, &request),
+                }
+            }
+        };
+        finish::for_method(&request.method, response)
+    }
+
+    fn tell(
+        &self,
+        resource: Resource,
+        command: Command,
+        operation: &Snapshot,
+        request: &Parts,
+    ) -> Response<StoredBody> {
+        let reply = self.dialect.poll(resource, command, operation, &self.links);
+        let is_document = matches!(reply, Reply::Message(..));
+        let response = finish::reply(&*self.dialect, reply, operation);
+        match (resource, command) {
+            (Resource::Status, Command::Get) if is_document => {
+                finish::conditional(operation, request, response)
+            }
+            (Resource::Status | Resource::Result, _) => response,
+        }
+    }
+
+    /// Carries the command out, and reads what has become of the operation.
+    async fn read(&self, id: OperationId, command: Command) -> Result<Snapshot, Problem> {
+        let key = Key::of(id);
+        let read = match command {
+            Command::Get => self.store.get(key).await,
+            Command::Cancel => {
+                let read = self.store.cancel(key).await;
+                // Run elsewhere, it is told by the next heartbeat.
+                self.hub.give(key, Order::Cancel);
+                read
+            }
+        };
+        match read {
+            Ok(Some(record)) => understand(id, &record),
+            Ok(None) => Err(Problem::Unknown),
+            Err(StoreError::Corrupt(key)) => Err(corrupt(id, key, &"the store says so")),
+            Err(error) => {
+                warn!(operation = %key, %error, "an operation could not be read");
+                Err(Problem::StoreUnavailable)
+            }
+        }
+    }
+
+    fn error(&self, problem: Problem) -> Response<StoredBody> {
+        finish::message(self.dialect.error(&problem))
+    }
+}
+
+impl fmt::Debug for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Status").field("links", &self.links).finish_non_exhaustive()
+    }
+}
+
+fn understand(id: OperationId, record: &Record) -> Result<Snapshot, Problem> {
+    let Record { head, tail, cancel, dies_in, .. } = record;
+    Snapshot::stored(id, head, tail, *cancel, *dies_in, unix_now())
+        .map_err(|error| corrupt(id, record.key, &error))
+}
+
+fn corrupt(id: OperationId, key: Key, reason: &dyn fmt::Display) -> Problem {
+    warn!(operation = %key, %reason, "what is stored of an operation cannot be read");
+    Problem::Corrupt { id }
+}

@@ -1,0 +1,49 @@
+//! The deadline of one call: a tokio timer, armed only once it is needed.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use pin_project_lite::pin_project;
+use tokio::time::{Sleep, sleep};
+
+pin_project! {
+    #[project = TimerProj]
+    pub(crate) enum Timer {
+        // A call that is answered at once never gets further than this.
+        Unarmed { after: Duration },
+        Armed { #[pin] sleep: Sleep },
+        Elapsed,
+    }
+}
+
+// === impl Timer ===
+
+impl Timer {
+    pub(crate) fn after(after: Duration) -> Self {
+        Self::Unarmed { after }
+    }
+
+    /// Arms the timer at the first poll; ready from its end on.
+    pub(crate) fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match self.as_mut().project() {
+                // Unarmed => Armed
+                TimerProj::Unarmed { after } => {
+                    let sleep = sleep(*after);
+                    self.set(Self::Armed { sleep });
+                }
+                // Armed => (Armed | Elapsed)
+                TimerProj::Armed { sleep } => {
+                    if sleep.poll(cx).is_pending() {
+                        return Poll::Pending;
+                    }
+                    self.set(Self::Elapsed);
+                }
+                TimerProj::Elapsed => return Poll::Ready(()),
+            }
+        }
+    }
+}
