@@ -61,10 +61,27 @@ pub enum ConfigError {
     Lease(Duration),
 }
 
+// === impl RespondAsyncLayer ===
+
+impl RespondAsyncLayer {
+    /// Defers calls that are not answered within `deadline`, with the defaults of
+    /// [`Builder`]: operations are kept in memory, for an hour, under `/operations`.
+    pub fn after(deadline: Duration) -> Self {
+        Self::builder(deadline)
+            .build()
+            .expect("the defaults are valid")
+    }
+
+    /// Begins a layer that defers calls that are not answered within `deadline`.
+    pub fn builder(deadline: Duration) -> Builder {
+        Builder::new(deadline)
+    }
+}
+
 // === impl Builder ===
 
 impl Builder {
-    pub(crate) fn new(deadline: Duration) -> Self {
+    fn new(deadline: Duration) -> Self {
         Self {
             policy: Policy::new(deadline),
             limits: Limits::default(),
@@ -82,23 +99,35 @@ impl Builder {
 impl<M> Builder<M> {
     /// Where operations are kept; a [`MemoryStore`] of its own by default.
     pub fn store(self, store: impl OperationStore) -> Self {
-        Self { store: Some(SharedStore::new(store)), ..self }
+        Self {
+            store: Some(SharedStore::new(store)),
+            ..self
+        }
     }
 
     /// How operations are spoken of; [`StandardDialect`] by default.
     pub fn dialect(self, dialect: impl Dialect) -> Self {
-        Self { dialect: Arc::new(dialect), ..self }
+        Self {
+            dialect: Arc::new(dialect),
+            ..self
+        }
     }
 
     /// The path below which operations are found; `/operations` by default.
     pub fn base_path(self, path: impl Into<String>) -> Self {
-        Self { base_path: path.into(), ..self }
+        Self {
+            base_path: path.into(),
+            ..self
+        }
     }
 
     /// What callers have to put before the base path: an `http` or `https` URL, which makes every
     /// reference absolute, or a path that a proxy in front takes off. Nothing by default.
     pub fn public_base(self, base: impl Into<String>) -> Self {
-        Self { public_base: base.into(), ..self }
+        Self {
+            public_base: base.into(),
+            ..self
+        }
     }
 
     /// Which methods are deferred when they are late: `POST`, `PUT`, `PATCH` and `DELETE` by
@@ -111,10 +140,7 @@ impl<M> Builder<M> {
 
     /// Decides for each call whether it is deferred, and when, in the place of the methods and the
     /// deadline. Not asked about requests that [never](crate::policy) are.
-    pub fn policy(
-        mut self,
-        policy: impl Fn(&Parts) -> Deferral + Send + Sync + 'static,
-    ) -> Self {
+    pub fn policy(mut self, policy: impl Fn(&Parts) -> Deferral + Send + Sync + 'static) -> Self {
         self.policy.choice = Choice::Hook(Arc::new(policy));
         self
     }
@@ -232,13 +258,19 @@ impl<M> Builder<M> {
         self,
         on_error: impl Fn(BoxError) -> Response<Bytes> + Send + Sync + 'static,
     ) -> Self {
-        Self { on_error: Some(Arc::new(on_error)), ..self }
+        Self {
+            on_error: Some(Arc::new(on_error)),
+            ..self
+        }
     }
 
     /// The layer answers for no operations itself: its
     /// [`status_service`](RespondAsyncLayer::status_service) is mounted somewhere else.
     pub fn external_status(self) -> Self {
-        Self { routes: Routes::External, ..self }
+        Self {
+            routes: Routes::External,
+            ..self
+        }
     }
 
     /// Callers get the service's own type of body, into which `body` turns the layer's: such as
@@ -248,7 +280,15 @@ impl<M> Builder<M> {
     where
         F: Fn(StoredBody) -> B + Clone,
     {
-        let Self { policy, limits, store, dialect, base_path, public_base, .. } = self;
+        let Self {
+            policy,
+            limits,
+            store,
+            dialect,
+            base_path,
+            public_base,
+            ..
+        } = self;
         let (routes, on_error, wrap) = (self.routes, self.on_error, Keep(body));
         Builder {
             policy,
@@ -272,22 +312,38 @@ impl<M> Builder<M> {
         let base = check_path(&self.base_path)
             .filter(|base| !base.is_empty())
             .ok_or(ConfigError::BasePath(self.base_path))?;
-        let public = check_public(&self.public_base)
-            .ok_or(ConfigError::PublicBase(self.public_base))?;
-        let Limits { lease, store_timeout, .. } = self.limits;
+        let public =
+            check_public(&self.public_base).ok_or(ConfigError::PublicBase(self.public_base))?;
+        let Limits {
+            lease,
+            store_timeout,
+            ..
+        } = self.limits;
         if lease < store_timeout * 3 {
             return Err(ConfigError::Lease(lease));
         }
-        let store = self.store.unwrap_or_else(|| SharedStore::new(MemoryStore::new()));
+        let store = self
+            .store
+            .unwrap_or_else(|| SharedStore::new(MemoryStore::new()));
         let store = BoundedStore::new(store, store_timeout);
         let (hub, mount) = (Arc::<Hub>::default(), Mount::new(&base));
         let links = Links::new(&public, &mount);
         let (dialect, routes, policy) = (self.dialect, self.routes, self.policy);
-        let runner =
-            Runner::new(store.clone(), Arc::clone(&hub), self.limits, self.on_error);
-        let status = Status { store, hub, dialect, mount, links };
+        let runner = Runner::new(store.clone(), Arc::clone(&hub), self.limits, self.on_error);
+        let status = Status {
+            store,
+            hub,
+            dialect,
+            mount,
+            links,
+        };
         let (runner, status) = (Arc::new(runner), Arc::new(status));
-        let guard = Guard { policy, runner, status, routes };
+        let guard = Guard {
+            policy,
+            runner,
+            status,
+            routes,
+        };
         Ok(RespondAsyncLayer::new(Arc::new(guard), self.wrap))
     }
 }
@@ -332,7 +388,10 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BasePath(path) => {
-                write!(f, "the base path {path:?} is not a path such as \"/operations\"")
+                write!(
+                    f,
+                    "the base path {path:?} is not a path such as \"/operations\""
+                )
             }
             Self::PublicBase(base) => write!(
                 f,

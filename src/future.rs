@@ -1,6 +1,8 @@
 //! The race between a call and its deadline, and the acceptance of calls that lose it.
 
 use std::{
+    fmt,
+    ops::ControlFlow,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -114,20 +116,32 @@ where
     S: Service<Request<RequestBody<B>>>,
 {
     pub(crate) fn passing(call: Call<S, B>, wrap: M) -> Self {
-        Self { state: State::Passing { call }, wrap }
+        Self {
+            state: State::Passing { call },
+            wrap,
+        }
     }
 
     /// As [`passing`](Self::passing), carried on if its caller leaves.
     pub(crate) fn held(call: OwnedCall<S, B>, wrap: M) -> Self {
-        Self { state: State::Held { call }, wrap }
+        Self {
+            state: State::Held { call },
+            wrap,
+        }
     }
 
     pub(crate) fn racing(race: Race<S, B>, timer: Timer, wrap: M) -> Self {
-        Self { state: State::Racing { race, timer }, wrap }
+        Self {
+            state: State::Racing { race, timer },
+            wrap,
+        }
     }
 
     pub(crate) fn own(answer: Answer, wrap: M) -> Self {
-        Self { state: State::Own { answer }, wrap }
+        Self {
+            state: State::Own { answer },
+            wrap,
+        }
     }
 }
 
@@ -151,7 +165,9 @@ where
         loop {
             match state.as_mut().project() {
                 StateProj::Passing { call } => {
-                    return call.poll(cx).map_ok(|response| response.map(|body| wrap.passed(body)));
+                    return call
+                        .poll(cx)
+                        .map_ok(|response| response.map(|body| wrap.passed(body)));
                 }
 
                 // Racing => (Racing | Accepting | Held | answered)
@@ -175,15 +191,19 @@ where
                         unreachable!("it was racing")
                     };
                     match race.accept() {
-                        Ok(next) => state.set(next),
-                        Err(rejected) => {
+                        ControlFlow::Continue(next) => state.set(next),
+                        ControlFlow::Break(rejected) => {
                             return Poll::Ready(Ok(rejected.map(|body| wrap.stored(body))));
                         }
                     }
                 }
 
                 // Accepting => (Accepting | Held | answered | accepted)
-                StateProj::Accepting { race, acceptance, patience } => {
+                StateProj::Accepting {
+                    race,
+                    acceptance,
+                    patience,
+                } => {
                     if let Turn::Answered(output) = race.poll_call(cx) {
                         return Poll::Ready(output.map(|r| r.map(|body| wrap.passed(body))));
                     }
@@ -205,11 +225,11 @@ where
                     let answer = match accepted {
                         Some(accepted) => race.carry(accepted),
                         None => match race.refuse() {
-                            Ok(held) => {
+                            ControlFlow::Continue(held) => {
                                 state.set(held);
                                 continue;
                             }
-                            Err(rejected) => rejected,
+                            ControlFlow::Break(rejected) => rejected,
                         },
                     };
                     return Poll::Ready(Ok(answer.map(|body| wrap.stored(body))));
@@ -231,11 +251,11 @@ where
     }
 }
 
-impl<S, B, M> std::fmt::Debug for ResponseFuture<S, B, M>
+impl<S, B, M> fmt::Debug for ResponseFuture<S, B, M>
 where
     S: Service<Request<RequestBody<B>>>,
 {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
 }
@@ -284,13 +304,17 @@ where
     }
 
     /// Records the operation, if there is room for it.
-    fn accept(mut self) -> Result<State<S, B>, Response<StoredBody>> {
-        let Some(space) = self.guard.runner.parking().enter() else { return self.refuse() };
+    fn accept(mut self) -> ControlFlow<Response<StoredBody>, State<S, B>> {
+        let Some(space) = self.guard.runner.parking().enter() else {
+            return self.refuse();
+        };
         let stage = match self.call.progress() {
             Progress::Receiving | Progress::Queued => Stage::NotStarted,
             Progress::Running => Stage::Running,
         };
-        let Some(shared) = self.call.claim() else { return self.refuse() };
+        let Some(shared) = self.call.claim() else {
+            return self.refuse();
+        };
         let head = Head {
             created: unix_now(),
             method: self.method.clone(),
@@ -300,16 +324,20 @@ where
         let runner = &self.guard.runner;
         let patience = Timer::after(runner.limits().store_timeout);
         let acceptance = runner.accept(shared, head, space, self.span.clone());
-        Ok(State::Accepting { race: self, acceptance, patience })
+        ControlFlow::Continue(State::Accepting {
+            race: self,
+            acceptance,
+            patience,
+        })
     }
 
     /// The call cannot be accepted.
-    fn refuse(self) -> Result<State<S, B>, Response<StoredBody>> {
+    fn refuse(self) -> ControlFlow<Response<StoredBody>, State<S, B>> {
         match self.guard.runner.limits().refusal {
-            Refusal::Hold => Ok(State::Held { call: self.call }),
+            Refusal::Hold => ControlFlow::Continue(State::Held { call: self.call }),
             Refusal::Reject => {
                 self.call.discard();
-                Err(self.guard.status.refused())
+                ControlFlow::Break(self.guard.status.refused())
             }
         }
     }

@@ -10,7 +10,14 @@ use crate::operation::{Fence, Key, Order, Shared};
 /// The operations that are run in this process.
 #[derive(Debug, Default)]
 pub(crate) struct Hub {
-    held: Mutex<HashMap<Key, Held>>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    held: HashMap<Key, Held>,
+    /// Given to all, also to those that come later.
+    standing: Option<Order>,
 }
 
 /// An operation that is run here.
@@ -31,12 +38,20 @@ pub(crate) struct Hold {
 
 impl Hub {
     pub(crate) fn hold(self: &Arc<Self>, key: Key, held: Held) -> Hold {
-        self.locked().insert(key, held);
-        Hold { hub: Arc::clone(self), key }
+        let mut state = self.locked();
+        if let Some(order) = state.standing {
+            held.shared.give(order);
+        }
+        state.held.insert(key, held);
+        drop(state);
+        Hold {
+            hub: Arc::clone(self),
+            key,
+        }
     }
 
     pub(crate) fn find(&self, key: Key) -> Option<Held> {
-        self.locked().get(&key).cloned()
+        self.locked().held.get(&key).cloned()
     }
 
     /// Orders an operation to end, if it is run here.
@@ -46,15 +61,19 @@ impl Hub {
         }
     }
 
+    /// Orders all operations that are run here to end, now and from now on.
     pub(crate) fn give_all(&self, order: Order) {
-        let all: Vec<_> = self.locked().values().cloned().collect();
+        let mut state = self.locked();
+        state.standing = Some(order);
+        let all: Vec<_> = state.held.values().cloned().collect();
+        drop(state);
         for held in all {
             held.shared.give(order);
         }
     }
 
-    fn locked(&self) -> MutexGuard<'_, HashMap<Key, Held>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn locked(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -62,6 +81,6 @@ impl Hub {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        self.hub.locked().remove(&self.key);
+        self.hub.locked().held.remove(&self.key);
     }
 }

@@ -1,10 +1,9 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
 use tower_layer::Layer;
 
 use crate::{
-    body::Wrap, builder::Builder, guard::Guard, handle::Handle, service::RespondAsync,
-    status::StatusService,
+    body::Wrap, guard::Guard, handle::Handle, service::RespondAsync, status::StatusService,
 };
 
 /// Answers calls that are late with `202 Accepted`, carries them on, and keeps their responses.
@@ -37,19 +36,6 @@ pub struct RespondAsyncLayer<M = Wrap> {
 
 // === impl RespondAsyncLayer ===
 
-impl RespondAsyncLayer {
-    /// Defers calls that are not answered within `deadline`, with the defaults of
-    /// [`Builder`]: operations are kept in memory, for an hour, under `/operations`.
-    pub fn after(deadline: Duration) -> Self {
-        Self::builder(deadline).build().expect("the defaults are valid")
-    }
-
-    /// Begins a layer that defers calls that are not answered within `deadline`.
-    pub fn builder(deadline: Duration) -> Builder {
-        Builder::new(deadline)
-    }
-}
-
 impl<M> RespondAsyncLayer<M> {
     pub(crate) fn new(guard: Arc<Guard>, wrap: M) -> Self {
         Self { guard, wrap }
@@ -77,6 +63,8 @@ impl<S, M: Clone> Layer<S> for RespondAsyncLayer<M> {
 
 impl<M> fmt::Debug for RespondAsyncLayer<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RespondAsyncLayer").field("guard", &self.guard).finish_non_exhaustive()
+        f.debug_struct("RespondAsyncLayer")
+            .field("guard", &self.guard)
+            .finish_non_exhaustive()
     }
 }

@@ -93,7 +93,12 @@ impl Policy {
             async_grace: Duration::from_millis(100),
             max_wait: Duration::from_secs(25),
             defer: Defer::Late,
-            choice: Choice::Methods(vec![Method::POST, Method::PUT, Method::PATCH, Method::DELETE]),
+            choice: Choice::Methods(vec![
+                Method::POST,
+                Method::PUT,
+                Method::PATCH,
+                Method::DELETE,
+            ]),
         }
     }
 
@@ -120,18 +125,37 @@ impl Policy {
         match chosen {
             Deferral::Never => Decision::NEVER,
             Deferral::Eager => {
-                let applied = Preference { wait: None, ..preference };
-                Decision { deferral: Deferral::Eager, applied }
+                let applied = Preference {
+                    wait: None,
+                    ..preference
+                };
+                Decision {
+                    deferral: Deferral::Eager,
+                    applied,
+                }
             }
             Deferral::After(deadline) => {
-                let applied =
-                    Preference { wait: preference.wait.map(|w| w.min(self.max_wait)), ..preference };
-                let after = match applied {
-                    Preference { wait: Some(wait), .. } => wait,
-                    Preference { respond_async: true, .. } => deadline.min(self.async_grace),
-                    Preference { respond_async: false, wait: None } => deadline,
+                let applied = Preference {
+                    wait: preference.wait.map(|w| w.min(self.max_wait)),
+                    ..preference
                 };
-                Decision { deferral: Deferral::After(after), applied }
+                let after = match applied {
+                    Preference {
+                        wait: Some(wait), ..
+                    } => wait,
+                    Preference {
+                        respond_async: true,
+                        ..
+                    } => deadline.min(self.async_grace),
+                    Preference {
+                        respond_async: false,
+                        wait: None,
+                    } => deadline,
+                };
+                Decision {
+                    deferral: Deferral::After(after),
+                    applied,
+                }
             }
         }
     }
@@ -139,7 +163,9 @@ impl Policy {
 
 impl fmt::Debug for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Policy").field("deadline", &self.deadline).finish_non_exhaustive()
+        f.debug_struct("Policy")
+            .field("deadline", &self.deadline)
+            .finish_non_exhaustive()
     }
 }
 
@@ -148,7 +174,10 @@ impl fmt::Debug for Policy {
 impl Decision {
     const NEVER: Self = Self {
         deferral: Deferral::Never,
-        applied: Preference { respond_async: false, wait: None },
+        applied: Preference {
+            respond_async: false,
+            wait: None,
+        },
     };
 }
 
@@ -187,7 +216,10 @@ impl Scan {
 }
 
 fn is_never_deferred(method: &Method) -> bool {
-    matches!(*method, Method::HEAD | Method::OPTIONS | Method::TRACE | Method::CONNECT)
+    matches!(
+        *method,
+        Method::HEAD | Method::OPTIONS | Method::TRACE | Method::CONNECT
+    )
 }
 
 fn is_grpc(content_type: &HeaderValue) -> bool {
@@ -197,7 +229,10 @@ fn is_grpc(content_type: &HeaderValue) -> bool {
 
 fn mentions(value: &HeaderValue, word: &str) -> bool {
     let word = word.as_bytes();
-    value.as_bytes().windows(word.len()).any(|window| window.eq_ignore_ascii_case(word))
+    value
+        .as_bytes()
+        .windows(word.len())
+        .any(|window| window.eq_ignore_ascii_case(word))
 }
 
 #[cfg(test)]
@@ -231,7 +266,10 @@ mod tests {
         let policy = Policy::new(DEADLINE);
         let asked = decide(&policy, Method::GET, &[("prefer", "respond-async")]);
         assert_eq!(asked, Deferral::After(policy.async_grace));
-        assert_eq!(decide(&policy, Method::GET, &[("prefer", "wait=5")]), Deferral::Never);
+        assert_eq!(
+            decide(&policy, Method::GET, &[("prefer", "wait=5")]),
+            Deferral::Never
+        );
     }
 
     #[test]
@@ -255,9 +293,18 @@ mod tests {
             ("connection", "keep-alive, Upgrade"),
         ] {
             let fields = [(name, value), ("prefer", "respond-async, wait=1")];
-            assert_eq!(decide(&eager, Method::POST, &fields), Deferral::Never, "{name}: {value}");
+            assert_eq!(
+                decide(&eager, Method::POST, &fields),
+                Deferral::Never,
+                "{name}: {value}"
+            );
         }
-        for method in [Method::HEAD, Method::OPTIONS, Method::TRACE, Method::CONNECT] {
+        for method in [
+            Method::HEAD,
+            Method::OPTIONS,
+            Method::TRACE,
+            Method::CONNECT,
+        ] {
             assert_eq!(decide(&eager, method, &[]), Deferral::Never);
         }
         assert_eq!(decide(&eager, Method::POST, &[]), Deferral::Eager);
@@ -268,16 +315,25 @@ mod tests {
         let policy = Policy::new(DEADLINE);
         let wait = |value| decide(&policy, Method::POST, &[("prefer", value)]);
         assert_eq!(wait("wait=7"), Deferral::After(Duration::from_secs(7)));
-        assert_eq!(wait("wait=7, respond-async"), Deferral::After(Duration::from_secs(7)));
+        assert_eq!(
+            wait("wait=7, respond-async"),
+            Deferral::After(Duration::from_secs(7))
+        );
         assert_eq!(wait("wait=600"), Deferral::After(policy.max_wait));
         assert_eq!(wait("respond-async"), Deferral::After(policy.async_grace));
     }
 
     #[test]
     fn asked_defers_only_callers_that_ask() {
-        let policy = Policy { defer: Defer::Asked, ..Policy::new(DEADLINE) };
+        let policy = Policy {
+            defer: Defer::Asked,
+            ..Policy::new(DEADLINE)
+        };
         assert_eq!(decide(&policy, Method::POST, &[]), Deferral::Never);
-        assert_eq!(decide(&policy, Method::POST, &[("prefer", "wait=1")]), Deferral::Never);
+        assert_eq!(
+            decide(&policy, Method::POST, &[("prefer", "wait=1")]),
+            Deferral::Never
+        );
         let asked = decide(&policy, Method::POST, &[("prefer", "respond-async")]);
         assert_eq!(asked, Deferral::After(policy.async_grace));
     }

@@ -7,10 +7,7 @@ mod stored;
 
 use std::error::Error;
 
-pub(crate) use self::{
-    gate::Gate,
-    request::{Receipt, Received},
-};
+pub(crate) use self::{gate::Gate, request::Receipt};
 pub use self::{
     request::RequestBody,
     response::{Keep, ResponseBody, Wrap, WrapBody},

@@ -135,7 +135,11 @@ impl Operation {
     pub fn message(&self, text: impl Into<String>) {
         if let Some(shared) = &self.0 {
             let mut text = text.into();
-            text.truncate(text.floor_char_boundary(MAX_MESSAGE));
+            let mut end = text.len().min(MAX_MESSAGE);
+            while !text.is_char_boundary(end) {
+                end -= 1;
+            }
+            text.truncate(end);
             shared.report(|report| report.message = Some(text));
         }
     }
@@ -165,7 +169,9 @@ impl Operation {
     /// (`cancel_grace`) to end by itself, and what it answers then is the outcome. One that has not
     /// is dropped at once.
     pub async fn canceled(&self) {
-        let Some(shared) = &self.0 else { return std::future::pending().await };
+        let Some(shared) = &self.0 else {
+            return std::future::pending().await;
+        };
         shared.ask(Ask::Listen);
         loop {
             let notified = shared.listeners.notified();
@@ -179,7 +185,9 @@ impl Operation {
 
 impl fmt::Debug for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Operation").field("id", &self.id()).finish_non_exhaustive()
+        f.debug_struct("Operation")
+            .field("id", &self.id())
+            .finish_non_exhaustive()
     }
 }
 
@@ -193,7 +201,9 @@ impl Slot {
         if swapped {
             CURRENT.set(mem::replace(self, CURRENT.take()));
         }
-        Entered { slot: swapped.then_some(self) }
+        Entered {
+            slot: swapped.then_some(self),
+        }
     }
 
     /// The service of the current call has begun.
@@ -292,7 +302,9 @@ impl Shared {
 
     /// Orders the operation to end, unless it was ordered to before.
     pub(crate) fn give(&self, order: Order) {
-        let first = self.order.compare_exchange(0, order as u8, Ordering::AcqRel, Ordering::Acquire);
+        let first =
+            self.order
+                .compare_exchange(0, order as u8, Ordering::AcqRel, Ordering::Acquire);
         if first.is_ok() {
             self.listeners.notify_waiters();
             self.runner.wake();
@@ -350,7 +362,9 @@ impl Shared {
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("Shared")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -440,7 +454,12 @@ mod tests {
         let mut slot = Slot::Unused;
         let _entered = slot.enter();
         let operation = Operation::current();
-        let progress = || operation.0.as_ref().and_then(|shared| shared.latest().progress);
+        let progress = || {
+            operation
+                .0
+                .as_ref()
+                .and_then(|shared| shared.latest().progress)
+        };
         operation.progress(f64::NAN);
         assert_eq!(progress(), None);
         operation.progress(7.0);
@@ -455,7 +474,10 @@ mod tests {
         let _entered = slot.enter();
         let operation = Operation::current();
         operation.message("ä".repeat(MAX_MESSAGE));
-        let message = operation.0.as_ref().and_then(|shared| shared.latest().message);
+        let message = operation
+            .0
+            .as_ref()
+            .and_then(|shared| shared.latest().message);
         assert_eq!(message.map(|text| text.len()), Some(MAX_MESSAGE));
     }
 }

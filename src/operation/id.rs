@@ -52,12 +52,14 @@ impl FromStr for OperationId {
     /// Reads exactly the text that [`Display`](fmt::Display) writes: no other form of a UUID, so
     /// that one operation has one URL.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let exact = text.len() == TEXT_LEN
-            && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        let exact =
+            text.len() == TEXT_LEN && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         if !exact {
             return Err(ParseIdError(()));
         }
-        Uuid::try_parse(text).map(Self).map_err(|_| ParseIdError(()))
+        Uuid::try_parse(text)
+            .map(Self)
+            .map_err(|_| ParseIdError(()))
     }
 }
 

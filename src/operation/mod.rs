@@ -10,11 +10,6 @@ mod outcome;
 mod snapshot;
 mod takeover;
 
-pub(crate) use self::{
-    current::{Order, Reports, Shared, Slot},
-    envelope::{DecodeError, Head, Report, Stage, Tail},
-    takeover::Takeover,
-};
 #[cfg(test)]
 pub(crate) use self::lifecycle::{Effect, Event, Life};
 pub use self::{
@@ -23,4 +18,9 @@ pub use self::{
     id::{OperationId, ParseIdError},
     outcome::{Failure, Outcome, StoredResponse},
     snapshot::{Snapshot, State},
+};
+pub(crate) use self::{
+    current::{Order, Reports, Shared, Slot},
+    envelope::{Head, Report, Stage, Tail},
+    takeover::Takeover,
 };

@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode};
 #[derive(Clone, Debug)]
 pub enum Outcome {
     /// The service answered, with whatever status.
-    Response(StoredResponse),
+    Response(Box<StoredResponse>),
     /// There is no response, for this reason.
     Failure(Failure),
 }
@@ -71,7 +71,10 @@ impl Failure {
     }
 
     pub(crate) fn from_stored(number: u8) -> Option<Self> {
-        Self::STORED.iter().find(|(known, _)| *known == number).map(|(_, failure)| *failure)
+        Self::STORED
+            .iter()
+            .find(|(known, _)| *known == number)
+            .map(|(_, failure)| *failure)
     }
 
     /// A stable word for programs, in lower camel case.
@@ -102,9 +105,7 @@ impl fmt::Display for Failure {
             Self::ShutDown => {
                 "The server was shut down before the operation ended; its outcome is unknown."
             }
-            Self::Lost => {
-                "The server that ran the operation is gone; its outcome is unknown."
-            }
+            Self::Lost => "The server that ran the operation is gone; its outcome is unknown.",
             Self::Abandoned => "The call was answered directly.",
         })
     }

@@ -47,8 +47,8 @@ pub(crate) struct Parked {
     pub(super) head: Head,
     pub(super) shared: Arc<Shared>,
     pub(super) span: Span,
-    pub(super) hold: Hold,
-    pub(super) space: Space,
+    pub(super) _hold: Hold,
+    pub(super) _space: Space,
 }
 
 /// Whether an attempt to create the operation may have been applied without our knowing.
@@ -83,15 +83,35 @@ impl Runner {
         caller: oneshot::Sender<Accepted>,
     ) {
         let key = Key::of(shared.id());
-        let Some((fence, doubt)) = self.create(key, head.encode(), &caller).await else { return };
-        let hold = self.hub.hold(key, Held { fence, shared: Arc::clone(&shared) });
-        let parked = Parked { runner: self, key, fence, head, shared, span, hold, space };
+        let Some((fence, doubt)) = self.create(key, head.encode(), &caller).await else {
+            return;
+        };
+        let hold = self.hub.hold(
+            key,
+            Held {
+                fence,
+                shared: Arc::clone(&shared),
+            },
+        );
+        let parked = Parked {
+            runner: self,
+            key,
+            fence,
+            head,
+            shared,
+            span,
+            _hold: hold,
+            _space: space,
+        };
         let retention = match doubt {
             Doubt::None => Duration::ZERO,
             Doubt::Applied => Limits::DOUBT,
         };
         // A caller who has left meanwhile drops the operation, which abandons it.
-        drop(caller.send(Accepted { operation: Some(parked), retention }));
+        drop(caller.send(Accepted {
+            operation: Some(parked),
+            retention,
+        }));
     }
 
     /// Creates the operation. `None` if it certainly is not stored; otherwise under which fence.
@@ -143,7 +163,12 @@ impl Runner {
         head: Bytes,
     ) -> Result<(Creation, Fence), StoreError> {
         let owner = self.live_owner().await?;
-        let operation = NewOperation { key, owner, idempotency: None, head };
+        let operation = NewOperation {
+            key,
+            owner,
+            idempotency: None,
+            head,
+        };
         let created = self.store.create(operation).await?;
         Ok((created, Fence::first(owner)))
     }
@@ -164,13 +189,17 @@ impl Future for Acceptance {
 impl Accepted {
     /// The operation, whose caller is told of it now.
     pub(crate) fn take(mut self) -> Parked {
-        self.operation.take().expect("only `take` and `drop` empty it, and both end it")
+        self.operation
+            .take()
+            .expect("only `take` and `drop` empty it, and both end it")
     }
 }
 
 impl Drop for Accepted {
     fn drop(&mut self) {
-        let Some(parked) = self.operation.take() else { return };
+        let Some(parked) = self.operation.take() else {
+            return;
+        };
         // Without a runtime nothing can be done: the lease will end, and others see to the rest.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             let abandoned = Close {

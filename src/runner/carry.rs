@@ -26,7 +26,11 @@ use crate::{
 /// The task of an accepted call.
 enum Carry<F> {
     /// The service works on it.
-    Running { call: Pin<Box<F>>, parked: Box<Parked>, until: Until },
+    Running {
+        call: Pin<Box<F>>,
+        parked: Box<Parked>,
+        until: Until,
+    },
     /// Its response is received, or there is none, and its end is stored.
     Closing(Pin<Box<dyn Future<Output = ()> + Send>>),
     /// Only while one state becomes the next.
@@ -59,12 +63,21 @@ impl Parked {
             None => Until::Done,
             Some(limit) => Until::Limit(Box::pin(sleep(limit))),
         };
-        tokio::spawn(Carry::Running { call, parked: Box::new(self), until });
+        tokio::spawn(Carry::Running {
+            call,
+            parked: Box::new(self),
+            until,
+        });
     }
 
     fn close(self, outcome: Outcome) -> impl Future<Output = ()> + Send + 'static {
         let retention = self.runner.limits.retention;
-        Close { outcome, retention, if_missing: IfMissing::Recreate }.store(self)
+        Close {
+            outcome,
+            retention,
+            if_missing: IfMissing::Recreate,
+        }
+        .store(self)
     }
 
     /// Receives the response, then stores it.
@@ -113,7 +126,11 @@ where
         loop {
             match std::mem::replace(&mut *self, Self::Invalid) {
                 // Running => (Running | Closing)
-                Self::Running { mut call, parked, mut until } => {
+                Self::Running {
+                    mut call,
+                    parked,
+                    mut until,
+                } => {
                     let entered = parked.span.enter();
                     parked.shared.register(cx.waker());
                     if let Some(failure) = until.poll_over(&parked, cx) {
@@ -126,7 +143,11 @@ where
                     drop(entered);
                     *self = match polled {
                         Ok(Poll::Pending) => {
-                            *self = Self::Running { call, parked, until };
+                            *self = Self::Running {
+                                call,
+                                parked,
+                                until,
+                            };
                             return Poll::Pending;
                         }
                         Ok(Poll::Ready(Ok(response))) => Self::Closing(parked.answered(response)),

@@ -41,7 +41,11 @@ impl Close {
         let mut tail = self.tail(revision);
         loop {
             let close = Some(self.retention);
-            match runner.store.write(key, parked.fence, tail.clone(), close).await {
+            match runner
+                .store
+                .write(key, parked.fence, tail.clone(), close)
+                .await
+            {
                 Ok(Written::Applied) => return,
                 Ok(Written::Fenced) => {
                     warn!(operation = %key, "another process has taken the operation over; this outcome is dropped");
@@ -51,7 +55,9 @@ impl Close {
                     IfMissing::Accept => return,
                     IfMissing::Recreate => {
                         error!(operation = %key, "the store has lost an accepted operation; it is stored again");
-                        let Some(fence) = recreate(&parked).await else { return };
+                        let Some(fence) = recreate(&parked).await else {
+                            return;
+                        };
                         parked.fence = fence;
                         self.if_missing = IfMissing::Accept;
                     }
@@ -60,7 +66,10 @@ impl Close {
                     self.outcome = Outcome::Failure(Failure::TooLarge);
                     tail = self.tail(revision);
                 }
-                Err(error @ (StoreError::Unavailable(_) | StoreError::Full | StoreError::Corrupt(_))) => {
+                Err(
+                    error
+                    @ (StoreError::Unavailable(_) | StoreError::Full | StoreError::Corrupt(_)),
+                ) => {
                     warn!(operation = %key, %error, "the outcome could not be stored");
                     saved.get_or_insert_with(|| runner.parking.save(tail.len()));
                     backoff.wait().await;
@@ -71,7 +80,12 @@ impl Close {
 
     fn tail(&self, revision: u64) -> bytes::Bytes {
         let outcome = self.outcome.clone();
-        Tail::Outcome { revision, ended: unix_now(), outcome }.encode()
+        Tail::Outcome {
+            revision,
+            ended: unix_now(),
+            outcome,
+        }
+        .encode()
     }
 }
 
@@ -82,7 +96,12 @@ async fn recreate(parked: &Parked) -> Option<Fence> {
     loop {
         if let Ok(owner) = runner.live_owner().await {
             let head = parked.head.encode();
-            let operation = NewOperation { key: parked.key, owner, idempotency: None, head };
+            let operation = NewOperation {
+                key: parked.key,
+                owner,
+                idempotency: None,
+                head,
+            };
             match runner.store.create(operation).await {
                 Ok(Creation::Created) => return Some(Fence::first(owner)),
                 Ok(Creation::Exists(_)) => return None,

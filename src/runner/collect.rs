@@ -36,8 +36,18 @@ pub(super) struct Keeper {
 
 impl Runner {
     pub(super) fn keeper(&self, target: &PathAndQuery) -> Keeper {
-        let Limits { result_bytes: limit, body_time: time, cookies, .. } = self.limits;
-        Keeper { target: target.clone(), limit, time, cookies }
+        let Limits {
+            result_bytes: limit,
+            body_time: time,
+            cookies,
+            ..
+        } = self.limits;
+        Keeper {
+            target: target.clone(),
+            limit,
+            time,
+            cookies,
+        }
     }
 }
 
@@ -52,7 +62,10 @@ impl Keeper {
         B::Error: Into<BoxError>,
     {
         let (parts, body) = response.into_parts();
-        let body = Scoped { slot: Slot::Used(Arc::clone(&shared)), body: Some(Box::pin(body)) };
+        let body = Scoped {
+            slot: Slot::Used(Arc::clone(&shared)),
+            body: Some(Box::pin(body)),
+        };
         let collected = match timeout(self.time, body.collect(self.limit, &shared)).await {
             Ok(Ok(collected)) => collected,
             Ok(Err(failure)) => return Outcome::Failure(failure),
@@ -65,12 +78,26 @@ impl Keeper {
             _ => RetryAfter::Drop,
         };
         let length = body.len() as u64;
-        let dropped = headers::keep(&mut headers, &self.target, length, retry_after, self.cookies);
+        let dropped = headers::keep(
+            &mut headers,
+            &self.target,
+            length,
+            retry_after,
+            self.cookies,
+        );
         if dropped > 0 {
-            warn!(dropped, "Set-Cookie fields of an accepted call's response are not kept");
+            warn!(
+                dropped,
+                "Set-Cookie fields of an accepted call's response are not kept"
+            );
         }
         let status = parts.status;
-        Outcome::Response(StoredResponse { status, headers, body, trailers })
+        Outcome::Response(Box::new(StoredResponse {
+            status,
+            headers,
+            body,
+            trailers,
+        }))
     }
 }
 
@@ -115,11 +142,17 @@ where
             Some(Order::ShutDown) => return Poll::Ready(Some(Err(Failure::ShutDown))),
             None => {}
         }
-        let Some(body) = &mut self.body else { return Poll::Ready(None) };
+        let Some(body) = &mut self.body else {
+            return Poll::Ready(None);
+        };
         let _entered = self.slot.enter();
         let polled = catch_unwind(AssertUnwindSafe(|| body.as_mut().poll_frame(cx)));
-        let Ok(polled) = polled else { return Poll::Ready(Some(Err(Failure::Panic))) };
-        let Some(frame) = ready!(polled) else { return Poll::Ready(None) };
+        let Ok(polled) = polled else {
+            return Poll::Ready(Some(Err(Failure::Panic)));
+        };
+        let Some(frame) = ready!(polled) else {
+            return Poll::Ready(None);
+        };
         Poll::Ready(Some(frame.map_err(|error| {
             let error: BoxError = error.into();
             warn!(%error, "the body of an accepted call's response broke off");

@@ -32,7 +32,10 @@ enum State {
     #[default]
     Idle,
     /// The lease is renewed, and lasts until then at least, by our own clock.
-    Beating { owner: Owner, until: Option<Instant> },
+    Beating {
+        owner: Owner,
+        until: Option<Instant>,
+    },
     /// It was given back for good.
     Left,
 }
@@ -68,7 +71,10 @@ impl Runner {
             *state = State::Beating { owner, until: None };
             self.lease.phase.store(NOT_IDLE, Ordering::Release);
             drop(state);
-            let beats = Beats { runner: Arc::downgrade(self), owner };
+            let beats = Beats {
+                runner: Arc::downgrade(self),
+                owner,
+            };
             tokio::spawn(beats.renew_on());
             tokio::spawn(Self::report_on(Arc::downgrade(self)));
         }
@@ -102,16 +108,22 @@ impl Runner {
         Ok(())
     }
 
-    /// Closes the operations of processes that are gone.
+    /// Closes the operations of processes that are gone. One that cannot be closed stays adopted,
+    /// is returned again at the next beat, and does not keep the others from being closed.
     async fn take_over(&self, owner: Owner) -> Result<(), StoreError> {
         loop {
             let adopted = self.store.adopt(owner, BATCH).await?;
             let mut closed = 0;
             for record in &adopted {
-                // Still run here: its lease had ended, but nobody else has taken it.
-                if self.hub.find(record.key).is_none() {
-                    self.close_adopted(record).await?;
-                    closed += 1;
+                // Still run here: the lease had ended, but nobody else has taken it.
+                if self.hub.find(record.key).is_some() {
+                    continue;
+                }
+                match self.close_adopted(record).await {
+                    Ok(()) => closed += 1,
+                    Err(error) => {
+                        warn!(operation = %record.key, %error, "an adopted operation could not be closed");
+                    }
                 }
             }
             if closed == 0 || adopted.len() < BATCH as usize {
@@ -121,16 +133,26 @@ impl Runner {
     }
 
     async fn close_adopted(&self, record: &Record) -> Result<(), StoreError> {
+        // What another version has written is not ours to overwrite.
+        let revision = Tail::revision_after(&record.head, &record.tail)
+            .map_err(|_| StoreError::Corrupt(record.key))?;
         let failure = match Takeover::of(record.cancel) {
             Takeover::CloseCanceled => Failure::Canceled,
             Takeover::CloseLost => Failure::Lost,
         };
         info!(operation = %record.key, ?failure, "closing an operation whose process is gone");
-        let revision = Tail::next_revision(&record.tail);
         let outcome = Outcome::Failure(failure);
-        let tail = Tail::Outcome { revision, ended: unix_now(), outcome }.encode();
+        let tail = Tail::Outcome {
+            revision,
+            ended: unix_now(),
+            outcome,
+        }
+        .encode();
         let close = Some(self.limits.retention);
-        self.store.write(record.key, record.fence, tail, close).await.map(drop)
+        self.store
+            .write(record.key, record.fence, tail, close)
+            .await
+            .map(drop)
     }
 
     /// Gives the lease back: what is still open can be adopted at once.

@@ -19,20 +19,14 @@ use std::{fmt, sync::Arc};
 use bytes::Bytes;
 use http::Response;
 
-use self::{lease::Lease, parking::Parking};
+pub(crate) use self::carry::carry_on;
 pub(crate) use self::{
     accept::{Acceptance, Accepted},
     parking::Space,
 };
-pub(crate) use self::carry::carry_on;
 pub use self::{drain::Drained, parking::Undeferrable};
-use crate::{
-    body::BoxError,
-    hub::Hub,
-    limits::Limits,
-    operation::Reports,
-    store::BoundedStore,
-};
+use self::{lease::Lease, parking::Parking};
+use crate::{body::BoxError, hub::Hub, limits::Limits, operation::Reports, store::BoundedStore};
 
 /// What a service's error becomes once its call has been accepted.
 pub(crate) type OnError = Arc<dyn Fn(BoxError) -> Response<Bytes> + Send + Sync>;
@@ -86,6 +80,8 @@ impl Drop for Runner {
 
 impl fmt::Debug for Runner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Runner").field("limits", &self.limits).finish_non_exhaustive()
+        f.debug_struct("Runner")
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
     }
 }

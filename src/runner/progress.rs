@@ -27,7 +27,9 @@ impl Runner {
         };
         loop {
             let changed = reports.next().await;
-            let Some(runner) = runner.upgrade() else { return };
+            let Some(runner) = runner.upgrade() else {
+                return;
+            };
             for (key, shared) in changed {
                 runner.report(key, &shared).await;
             }
@@ -38,9 +40,16 @@ impl Runner {
 
     /// Progress that cannot be stored is not worth another attempt: there will be more.
     async fn report(&self, key: Key, shared: &Shared) {
-        let Some(held) = self.hub.find(key) else { return };
+        let Some(held) = self.hub.find(key) else {
+            return;
+        };
         let (revision, report) = (shared.next_revision(), shared.latest());
-        let tail = Tail::Progress { revision, updated: unix_now(), report }.encode();
+        let tail = Tail::Progress {
+            revision,
+            updated: unix_now(),
+            report,
+        }
+        .encode();
         if let Err(error) = self.store.write(key, held.fence, tail, None).await {
             debug!(operation = %key, %error, "progress could not be stored");
         }

@@ -18,10 +18,10 @@ pub(super) fn reply(
     operation: &Snapshot,
 ) -> Response<StoredBody> {
     match (reply, operation.outcome()) {
-        (Reply::Replay(patch), Some(Outcome::Response(stored))) => replay(stored.clone(), patch),
-        (Reply::Replay(_), Some(Outcome::Failure(failure))) => {
-            failed(dialect, operation, *failure)
+        (Reply::Replay(patch), Some(Outcome::Response(stored))) => {
+            replay((**stored).clone(), patch)
         }
+        (Reply::Replay(_), Some(Outcome::Failure(failure))) => failed(dialect, operation, *failure),
         // Only a faulty dialect replays what has not ended; nothing is known to be told.
         (Reply::Replay(_), None) => message(dialect.error(&Problem::Unknown)),
         (reply @ Reply::Message(..), _) => message(reply),
@@ -39,16 +39,26 @@ pub(super) fn message(reply: Reply) -> Response<StoredBody> {
         }
     };
     let mut response = response.map(|body| StoredBody::new([body], trailers));
-    response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, NO_STORE);
     response
 }
 
 fn failed(dialect: &dyn Dialect, operation: &Snapshot, failure: Failure) -> Response<StoredBody> {
-    message(dialect.error(&Problem::Failed { id: operation.id, failure }))
+    message(dialect.error(&Problem::Failed {
+        id: operation.id,
+        failure,
+    }))
 }
 
 fn replay(stored: StoredResponse, patch: Patch) -> Response<StoredBody> {
-    let StoredResponse { status, mut headers, body, trailers } = stored;
+    let StoredResponse {
+        status,
+        mut headers,
+        body,
+        trailers,
+    } = stored;
     for name in patch.remove {
         headers.remove(name);
     }
@@ -90,13 +100,17 @@ pub(super) fn conditional(
     let cancel = if operation.cancel_requested { "c" } else { "" };
     let tag = format!("\"{}{cancel}\"", operation.revision);
     let etag = HeaderValue::try_from(format!("W/{tag}")).expect("digits in quotes");
-    let known = request.headers.get_all(header::IF_NONE_MATCH).iter().any(|value| {
-        value.to_str().is_ok_and(|list| {
-            list.split(',').map(str::trim).any(|known| {
-                known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag
+    let known = request
+        .headers
+        .get_all(header::IF_NONE_MATCH)
+        .iter()
+        .any(|value| {
+            value.to_str().is_ok_and(|list| {
+                list.split(',')
+                    .map(str::trim)
+                    .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
             })
-        })
-    });
+        });
     response.headers_mut().insert(header::ETAG, etag);
     if known {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
@@ -117,7 +131,9 @@ pub(super) fn for_method(
         let length = response.body().len();
         let headers = response.headers_mut();
         if !headers.contains_key(header::TRAILER) {
-            headers.entry(header::CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
+            headers
+                .entry(header::CONTENT_LENGTH)
+                .or_insert_with(|| HeaderValue::from(length));
         }
         *response.body_mut() = StoredBody::default();
     }

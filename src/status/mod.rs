@@ -56,12 +56,14 @@ impl Status {
     ) -> Response<StoredBody> {
         let response = match route {
             Route::NotAllowed { allow } => self.error(Problem::NotAllowed { allow }),
-            Route::Operation { id, resource, command } => {
-                match self.read(id, command).await {
-                    Err(problem) => self.error(problem),
-                    Ok(operation) => self.tell(resource, command, &operation, &request),
-                }
-            }
+            Route::Operation {
+                id,
+                resource,
+                command,
+            } => match self.read(id, command).await {
+                Err(problem) => self.error(problem),
+                Ok(operation) => self.tell(resource, command, &operation, &request),
+            },
         };
         finish::for_method(&request.method, response)
     }
@@ -91,8 +93,10 @@ impl Status {
             Command::Get => self.store.get(key).await,
             Command::Cancel => {
                 let read = self.store.cancel(key).await;
-                // Run elsewhere, it is told by the next heartbeat.
-                self.hub.give(key, Order::Cancel);
+                // Whoever runs it elsewhere is told by the next heartbeat.
+                if matches!(&read, Ok(Some(record)) if !record.is_closed()) {
+                    self.hub.give(key, Order::Cancel);
+                }
                 read
             }
         };
@@ -114,12 +118,20 @@ impl Status {
 
 impl fmt::Debug for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Status").field("links", &self.links).finish_non_exhaustive()
+        f.debug_struct("Status")
+            .field("links", &self.links)
+            .finish_non_exhaustive()
     }
 }
 
 fn understand(id: OperationId, record: &Record) -> Result<Snapshot, Problem> {
-    let Record { head, tail, cancel, dies_in, .. } = record;
+    let Record {
+        head,
+        tail,
+        cancel,
+        dies_in,
+        ..
+    } = record;
     Snapshot::stored(id, head, tail, *cancel, *dies_in, unix_now())
         .map_err(|error| corrupt(id, record.key, &error))
 }

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use bytes::Bytes;
 
 use super::{Beat, Creation, Fence, Key, NewOperation, Owner, Record, Written};
-use crate::operation::lifecycle::{Effect, Event, Life};
+use crate::operation::{Effect, Event, Life};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Model {

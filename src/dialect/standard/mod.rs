@@ -5,7 +5,9 @@ mod document;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts,
+};
 
 use self::document::{ProblemDocument, StatusDocument};
 use super::{
@@ -102,7 +104,10 @@ impl StandardDialect {
     /// one; as it is in the document's `retryAfterMs`.
     #[must_use]
     pub fn retry_after(self, interval: Duration) -> Self {
-        Self { retry_after: interval.max(Duration::from_millis(1)), ..self }
+        Self {
+            retry_after: interval.max(Duration::from_millis(1)),
+            ..self
+        }
     }
 
     /// Which of the two URLs stands in `Location`.
@@ -175,7 +180,9 @@ impl StandardDialect {
         match (resource, self.complete) {
             (Resource::Status, Complete::SeeOther) => {
                 let mut response = self.document(StatusCode::SEE_OTHER, operation, links);
-                response.headers_mut().insert(header::LOCATION, links.result(operation.id));
+                response
+                    .headers_mut()
+                    .insert(header::LOCATION, links.result(operation.id));
                 Reply::message(response)
             }
             (Resource::Status, Complete::Replay | Complete::Document) => {
@@ -207,7 +214,11 @@ impl Dialect for StandardDialect {
             Method::OPTIONS => return None,
             _ => return Some(Route::NotAllowed { allow: ALLOW }),
         };
-        Some(Route::Operation { id, resource, command })
+        Some(Route::Operation {
+            id,
+            resource,
+            command,
+        })
     }
 
     fn accepted(&self, operation: &Snapshot, applied: Applied, links: &Links) -> Reply {
@@ -226,7 +237,9 @@ impl Dialect for StandardDialect {
         links: &Links,
     ) -> Reply {
         let status = match (command, operation.outcome()) {
-            (Command::Get, Some(outcome)) => return self.ended(resource, operation, outcome, links),
+            (Command::Get, Some(outcome)) => {
+                return self.ended(resource, operation, outcome, links);
+            }
             (Command::Get, None) => self.pending_status(resource),
             (Command::Cancel, None) => StatusCode::ACCEPTED,
             (Command::Cancel, Some(_)) => StatusCode::OK,
@@ -235,7 +248,11 @@ impl Dialect for StandardDialect {
     }
 
     fn error(&self, problem: &Problem) -> Reply {
-        let mut response = json(problem.status(), &PROBLEM_JSON, &ProblemDocument::of(problem));
+        let mut response = json(
+            problem.status(),
+            &PROBLEM_JSON,
+            &ProblemDocument::of(problem),
+        );
         let headers = response.headers_mut();
         match problem {
             Problem::NotAllowed { allow } => {
@@ -264,7 +281,11 @@ fn replay(outcome: &Outcome) -> Patch {
             if response.status == StatusCode::ACCEPTED
                 && !response.headers.contains_key(header::LOCATION)
     );
-    Patch { status: final_202.then_some(StatusCode::OK), set, ..Patch::default() }
+    Patch {
+        status: final_202.then_some(StatusCode::OK),
+        set,
+        ..Patch::default()
+    }
 }
 
 fn monitor(status: &HeaderValue) -> HeaderValue {
@@ -280,9 +301,8 @@ fn json(
     let body = serde_json::to_vec(document).expect("strings and numbers are always JSON");
     let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, content_type.clone());
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, content_type.clone());
     response
 }
-
-#[cfg(test)]
-mod tests;

@@ -41,8 +41,8 @@ mod tests;
 /// is unknown after it; and it is seen by this process only, so a poll that a load balancer sends to
 /// another replica finds nothing. Use a durable store for the one, a shared store for the other.
 ///
-/// Heads and tails together take at most the store's capacity; each operation takes some 300 bytes
-/// besides. When there is no room, dead operations make some, and nothing else does: then
+/// Heads and tails together take at most the store's capacity; each operation takes a few hundred
+/// bytes besides. When there is no room, dead operations make some, and nothing else does: then
 /// [`create`](OperationStore::create) and [`write`](OperationStore::write) answer
 /// [`StoreError::Full`], or [`StoreError::TooLarge`] if the operation would not fit into an empty
 /// store either.
