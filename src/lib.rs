@@ -1,4 +1,139 @@
 //! Tower middleware that answers slow HTTP calls with `202 Accepted` and keeps their response.
+//!
+//! A call answered before its deadline passes through untouched. A call that is not becomes an
+//! *operation*: it is recorded in a store, its caller is told where and when to ask, the work is
+//! carried on to its end, and its response is kept, to be fetched as the service made it. The handler
+//! does not change.
+//!
+//! ```
+//! use std::time::Duration;
+//! use axum::{Router, routing::post};
+//! use tower_respond_async::RespondAsyncLayer;
+//!
+//! async fn build_report() -> &'static str {
+//!     // ... a minute of work ...
+//!     "the report"
+//! }
+//!
+//! let app: Router = Router::new()
+//!     .route("/reports", post(build_report))
+//!     // The last call: see "Where it belongs".
+//!     .layer(RespondAsyncLayer::after(Duration::from_secs(2)));
+//! # drop(app);
+//! ```
+//!
+//! A plain `GET` is not deferred, however late: its caller may be a browser or a probe that would take
+//! a 202 for the answer. [`Builder::methods`] lists other methods, and callers that send
+//! `Prefer: respond-async` (RFC 7240) are deferred whatever the method; see [`policy`].
+//!
+//! # What callers see
+//!
+//! ```text
+//! POST /reports            202 Accepted                          the call was late
+//!                          Location: /operations/8f0c.../result   ask here for the response
+//!                          Link: </operations/8f0c...>; rel="monitor"
+//!                          Retry-After: 2
+//!
+//! GET  /operations/8f0c.../result   202 until it is done, then the response: status, header fields, body
+//! GET  /operations/8f0c...          200 and the status document, as long as the operation is known
+//! DELETE /operations/8f0c...        cancels it
+//! ```
+//!
+//! # The types
+//!
+//! - [`RespondAsyncLayer`] is the middleware; [`Builder`] sets it up, and lists every bound that it
+//!   keeps with its default.
+//! - [`Handle`] drains it when the process is told to stop.
+//! - [`Operation`] is a handler's view of its own operation: progress, cancellation, `defer_now`. A
+//!   handler need not know of it.
+//! - [`store::OperationStore`] is where operations are kept; [`store::MemoryStore`] is the default, and
+//!   forgets them when the process ends.
+//! - [`dialect::Dialect`] is how they are spoken of on the wire; [`dialect::StandardDialect`] is the
+//!   default.
+//! - [`StatusService`] answers for operations where the layer cannot.
+//!
+//! # Where it belongs
+//!
+//! Outermost, or nearly. In axum, `.layer(..)` as the very last call on the outermost router: what is
+//! added after it is not covered, and under `nest`, `route_layer`, a `MethodRouter`, or before
+//! `.fallback(..)` the polls never reach it. Where it cannot be outermost, mount
+//! [`RespondAsyncLayer::status_service`].
+//!
+//! | what | where | why |
+//! | --- | --- | --- |
+//! | authentication, CORS, tracing | outside | status and result need them too |
+//! | compression | outside | it is applied anew for whoever fetches the result |
+//! | request ids | outside | they name one exchange, not the operation |
+//! | limits of concurrency, load shedding | inside | a saturated service still answers polls, and the queue counts toward the deadline |
+//! | what sets task-locals | inside | the call moves to another task when it is accepted |
+//! | time-outs | none inside: [`Builder::execution_limit`] | an inner time-out ends accepted calls too |
+//! | catching panics | either | a panic before the 202 passes through; after it, the operation fails |
+//!
+//! As a `tower::ServiceBuilder`, whose first layer is the outermost:
+//!
+//! ```
+//! use std::time::Duration;
+//! use axum::{Router, routing::post};
+//! use tower::{ServiceBuilder, limit::GlobalConcurrencyLimitLayer};
+//! use tower_http::{cors::CorsLayer, trace::TraceLayer};
+//! use tower_respond_async::RespondAsyncLayer;
+//!
+//! let app: Router = Router::new().route("/reports", post(|| async { "done" })).layer(
+//!     ServiceBuilder::new()
+//!         .layer(TraceLayer::new_for_http())
+//!         .layer(CorsLayer::permissive())
+//!         .layer(RespondAsyncLayer::after(Duration::from_secs(2)))
+//!         .layer(GlobalConcurrencyLimitLayer::new(64)),
+//! );
+//! # drop(app);
+//! ```
+//!
+//! Without axum, around any service:
+//!
+//! ```
+//! use std::{convert::Infallible, time::Duration};
+//! use bytes::Bytes;
+//! use http::{Request, Response};
+//! use http_body_util::Full;
+//! use tower::{ServiceBuilder, ServiceExt};
+//! use tower_respond_async::{RequestBody, RespondAsyncLayer};
+//!
+//! async fn answer(_: Request<RequestBody<Full<Bytes>>>) -> Result<Response<Full<Bytes>>, Infallible> {
+//!     Ok(Response::new(Full::from("answered")))
+//! }
+//!
+//! # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+//! # runtime.block_on(async {
+//! let service = ServiceBuilder::new()
+//!     .layer(RespondAsyncLayer::after(Duration::from_secs(2)))
+//!     .service_fn(answer);
+//! let response = service.oneshot(Request::new(Full::default())).await?;
+//! assert_eq!(response.status(), 200);
+//! # Ok::<(), Infallible>(())
+//! # }).unwrap();
+//! ```
+//!
+//! # What is kept of a response
+//!
+//! Its status, its body byte for byte, its trailers, and every value of every header field, except:
+//!
+//! | field | what happens to it |
+//! | --- | --- |
+//! | hop-by-hop fields, and those named in `Connection` | dropped |
+//! | `Date`, `Accept-Ranges`, `Alt-Svc`, `Access-Control-*`, request ids, rate limits | dropped |
+//! | `Retry-After` | dropped, unless the response is itself a 202 with a `Location` |
+//! | `Set-Cookie` | dropped with a warning; kept by [`Builder::cookies`] |
+//! | a relative `Location` or `Content-Location` | made path-absolute |
+//! | `Cache-Control` | `no-store` |
+//! | the status of a 202 without a `Location` | 200, since 202 means "not yet" at this URL |
+//!
+//! # What it does not do
+//!
+//! - It is no job queue: an operation begins as a call that somebody waits for.
+//! - It does not survive the process with [`store::MemoryStore`]: what was accepted is lost with it.
+//! - It does not tell who is asking: whoever knows an operation's id may read and cancel it. Ids are
+//!   unguessable; authentication around the layer applies to its routes too.
+//! - gRPC calls are never deferred, nor are upgrades, conditional requests and event streams.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -60,6 +60,8 @@ fn lists_are_read_as_rfc_7240_says() {
         // Commas in quotes.
         ("foo=\"a, wait=20, respond-async\", wait=10", false, wait(10)),
         ("foo=\"\\\", wait=20\", wait=10", false, wait(10)),
+        ("foo=\"\\\", wait=20, bar\", wait=10", false, wait(10)),
+        ("foo=\"\\\\\", wait=20, bar=\"\", wait=10", false, wait(20)),
         // The first instance counts.
         ("wait=10, wait=20", false, wait(10)),
         ("wait=0, wait=20", false, wait(0)),
