@@ -441,6 +441,16 @@ async fn a_key_that_was_used_again_is_not_swept_in_its_predecessors_place() {
     assert!(store.get(2).await.is_some());
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_forgotten_operation_is_not_kept_until_its_retention_would_be_over() {
+    let store = Store::new().await;
+    store.create(1, 1).await;
+    store.close(1, fence(1, 1), b"end").await;
+    store.forget(1).await;
+    let mut ledger = store.0.ledger.lock().expect("no panic");
+    assert_eq!(ledger.wheel.pop(Duration::MAX), None);
+}
+
 #[test]
 fn the_wheel_keeps_nothing_of_a_key_that_was_removed_in_time() {
     let mut wheel = Wheel::default();

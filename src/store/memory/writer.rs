@@ -23,7 +23,7 @@ pub(super) struct Ledger {
     /// Who has an idempotency key. Never names an operation that is not on the shelf. Hashed with
     /// a secret, unlike the others: callers choose these keys.
     idempotency: HashMap<[u8; 32], Key>,
-    wheel: Wheel,
+    pub(super) wheel: Wheel,
     /// How many operations were ever created.
     turns: u64,
     /// The sum of all heads and tails on the shelf.
