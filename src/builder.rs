@@ -67,9 +67,7 @@ impl RespondAsyncLayer {
     /// Defers calls that are not answered within `deadline`, with the defaults of
     /// [`Builder`]: operations are kept in memory, for an hour, under `/operations`.
     pub fn after(deadline: Duration) -> Self {
-        Self::builder(deadline)
-            .build()
-            .expect("the defaults are valid")
+        Self::builder(deadline).build().expect("the defaults are valid")
     }
 
     /// Begins a layer that defers calls that are not answered within `deadline`.
@@ -99,35 +97,23 @@ impl Builder {
 impl<M> Builder<M> {
     /// Where operations are kept; a [`MemoryStore`] of its own by default.
     pub fn store(self, store: impl OperationStore) -> Self {
-        Self {
-            store: Some(SharedStore::new(store)),
-            ..self
-        }
+        Self { store: Some(SharedStore::new(store)), ..self }
     }
 
     /// How operations are spoken of; [`StandardDialect`] by default.
     pub fn dialect(self, dialect: impl Dialect) -> Self {
-        Self {
-            dialect: Arc::new(dialect),
-            ..self
-        }
+        Self { dialect: Arc::new(dialect), ..self }
     }
 
     /// The path below which operations are found; `/operations` by default.
     pub fn base_path(self, path: impl Into<String>) -> Self {
-        Self {
-            base_path: path.into(),
-            ..self
-        }
+        Self { base_path: path.into(), ..self }
     }
 
     /// What callers have to put before the base path: an `http` or `https` URL, which makes every
     /// reference absolute, or a path that a proxy in front takes off. Nothing by default.
     pub fn public_base(self, base: impl Into<String>) -> Self {
-        Self {
-            public_base: base.into(),
-            ..self
-        }
+        Self { public_base: base.into(), ..self }
     }
 
     /// Which methods are deferred when they are late: `POST`, `PUT`, `PATCH` and `DELETE` by
@@ -258,19 +244,13 @@ impl<M> Builder<M> {
         self,
         on_error: impl Fn(BoxError) -> Response<Bytes> + Send + Sync + 'static,
     ) -> Self {
-        Self {
-            on_error: Some(Arc::new(on_error)),
-            ..self
-        }
+        Self { on_error: Some(Arc::new(on_error)), ..self }
     }
 
     /// The layer answers for no operations itself: its
     /// [`status_service`](RespondAsyncLayer::status_service) is mounted somewhere else.
     pub fn external_status(self) -> Self {
-        Self {
-            routes: Routes::External,
-            ..self
-        }
+        Self { routes: Routes::External, ..self }
     }
 
     /// Callers get the service's own type of body, into which `body` turns the layer's: such as
@@ -280,27 +260,9 @@ impl<M> Builder<M> {
     where
         F: Fn(StoredBody) -> B + Clone,
     {
-        let Self {
-            policy,
-            limits,
-            store,
-            dialect,
-            base_path,
-            public_base,
-            ..
-        } = self;
+        let Self { policy, limits, store, dialect, base_path, public_base, .. } = self;
         let (routes, on_error, wrap) = (self.routes, self.on_error, Keep(body));
-        Builder {
-            policy,
-            limits,
-            store,
-            dialect,
-            base_path,
-            public_base,
-            routes,
-            on_error,
-            wrap,
-        }
+        Builder { policy, limits, store, dialect, base_path, public_base, routes, on_error, wrap }
     }
 
     /// Builds the layer.
@@ -314,36 +276,19 @@ impl<M> Builder<M> {
             .ok_or(ConfigError::BasePath(self.base_path))?;
         let public =
             check_public(&self.public_base).ok_or(ConfigError::PublicBase(self.public_base))?;
-        let Limits {
-            lease,
-            store_timeout,
-            ..
-        } = self.limits;
+        let Limits { lease, store_timeout, .. } = self.limits;
         if lease < store_timeout * 3 {
             return Err(ConfigError::Lease(lease));
         }
-        let store = self
-            .store
-            .unwrap_or_else(|| SharedStore::new(MemoryStore::new()));
+        let store = self.store.unwrap_or_else(|| SharedStore::new(MemoryStore::new()));
         let store = BoundedStore::new(store, store_timeout);
         let (hub, mount) = (Arc::<Hub>::default(), Mount::new(&base));
         let links = Links::new(&public, &mount);
         let (dialect, routes, policy) = (self.dialect, self.routes, self.policy);
         let runner = Runner::new(store.clone(), Arc::clone(&hub), self.limits, self.on_error);
-        let status = Status {
-            store,
-            hub,
-            dialect,
-            mount,
-            links,
-        };
+        let status = Status { store, hub, dialect, mount, links };
         let (runner, status) = (Arc::new(runner), Arc::new(status));
-        let guard = Guard {
-            policy,
-            runner,
-            status,
-            routes,
-        };
+        let guard = Guard { policy, runner, status, routes };
         Ok(RespondAsyncLayer::new(Arc::new(guard), self.wrap))
     }
 }
@@ -364,8 +309,12 @@ impl<M> fmt::Debug for Builder<M> {
 fn check_path(path: &str) -> Option<String> {
     let path = path.strip_suffix('/').unwrap_or(path);
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@%/".contains(&byte);
-    let starts_right = path.is_empty() || (path.starts_with('/') && !path.starts_with("//"));
-    (starts_right && path.bytes().all(allowed)).then(|| path.to_owned())
+    let mut segments = path.split('/');
+    let starts_right = segments.next() == Some("");
+    // Clients resolve dots before they send a request, and an empty segment at the beginning would
+    // make a reference to another host.
+    let is_plain = segments.all(|segment| !matches!(segment, "" | "." | ".."));
+    (starts_right && is_plain && path.bytes().all(allowed)).then(|| path.to_owned())
 }
 
 fn check_public(public: &str) -> Option<String> {
@@ -388,19 +337,15 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BasePath(path) => {
-                write!(
-                    f,
-                    "the base path {path:?} is not a path such as \"/operations\""
-                )
+                write!(f, "the base path {path:?} is not a path such as \"/operations\"")
             }
             Self::PublicBase(base) => write!(
                 f,
                 "the public base {base:?} is neither a path nor an http or https URL without a query",
             ),
-            Self::Lease(lease) => write!(
-                f,
-                "a lease of {lease:?} is shorter than three times the store's time-out",
-            ),
+            Self::Lease(lease) => {
+                write!(f, "a lease of {lease:?} is shorter than three times the store's time-out",)
+            }
         }
     }
 }

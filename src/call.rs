@@ -91,25 +91,12 @@ where
     pub(crate) fn receiving(service: S, parts: Parts, body: B, limit: usize, slot: Slot) -> Self {
         let (service, parts) = (Some(service), Some(Box::new(parts)));
         let receipt = Receipt::new(body, limit);
-        Self {
-            stage: CallStage::Receiving {
-                service,
-                parts,
-                receipt,
-            },
-            slot,
-        }
+        Self { stage: CallStage::Receiving { service, parts, receipt }, slot }
     }
 
     /// The service is not ready.
     pub(crate) fn queued(service: S, request: Request<RequestBody<B>>, slot: Slot) -> Self {
-        Self {
-            stage: CallStage::Queued {
-                service,
-                request: Some(request),
-            },
-            slot,
-        }
+        Self { stage: CallStage::Queued { service, request: Some(request) }, slot }
     }
 
     /// The service is ready, and called at once.
@@ -121,19 +108,13 @@ where
         let entered = slot.enter();
         let future = service.call(request);
         drop(entered);
-        Self {
-            stage: CallStage::Running { future },
-            slot,
-        }
+        Self { stage: CallStage::Running { future }, slot }
     }
 
     /// The service's readiness failed.
     pub(crate) fn failed(error: S::Error) -> Self {
         let output = Some(Err(error));
-        Self {
-            stage: CallStage::Answered { output },
-            slot: Slot::Outside,
-        }
+        Self { stage: CallStage::Answered { output }, slot: Slot::Outside }
     }
 
     pub(crate) fn progress(&self) -> Progress {
@@ -168,9 +149,7 @@ where
 {
     /// Takes the response back: the call is accepted with it.
     pub(crate) fn put_back(self: Pin<&mut Self>, output: Result<Response<R>, S::Error>) {
-        self.project().stage.set(CallStage::Answered {
-            output: Some(output),
-        });
+        self.project().stage.set(CallStage::Answered { output: Some(output) });
     }
 }
 
@@ -188,11 +167,7 @@ where
         loop {
             match this.stage.as_mut().project() {
                 // Receiving => Queued
-                StageProj::Receiving {
-                    service,
-                    parts,
-                    receipt,
-                } => {
+                StageProj::Receiving { service, parts, receipt } => {
                     let body = ready!(receipt.poll(cx));
                     let (Some(service), Some(parts)) = (service.take(), parts.take()) else {
                         unreachable!("both are there until this stage is left, which is now")
@@ -228,10 +203,7 @@ where
     S: Service<Request<RequestBody<B>>>,
 {
     pub(crate) fn new(call: Call<S, B>, orphans: Orphans<S, B>) -> Self {
-        Self {
-            call: Some(Box::pin(call)),
-            orphans,
-        }
+        Self { call: Some(Box::pin(call)), orphans }
     }
 
     /// The call, to be carried on elsewhere.
@@ -279,11 +251,7 @@ where
     }
 
     pub(crate) fn put_back(&mut self, output: Result<Response<R>, S::Error>) {
-        self.call
-            .as_mut()
-            .expect(UNANSWERED)
-            .as_mut()
-            .put_back(output);
+        self.call.as_mut().expect(UNANSWERED).as_mut().put_back(output);
     }
 }
 

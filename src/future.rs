@@ -116,32 +116,20 @@ where
     S: Service<Request<RequestBody<B>>>,
 {
     pub(crate) fn passing(call: Call<S, B>, wrap: M) -> Self {
-        Self {
-            state: State::Passing { call },
-            wrap,
-        }
+        Self { state: State::Passing { call }, wrap }
     }
 
     /// As [`passing`](Self::passing), carried on if its caller leaves.
     pub(crate) fn held(call: OwnedCall<S, B>, wrap: M) -> Self {
-        Self {
-            state: State::Held { call },
-            wrap,
-        }
+        Self { state: State::Held { call }, wrap }
     }
 
     pub(crate) fn racing(race: Race<S, B>, timer: Timer, wrap: M) -> Self {
-        Self {
-            state: State::Racing { race, timer },
-            wrap,
-        }
+        Self { state: State::Racing { race, timer }, wrap }
     }
 
     pub(crate) fn own(answer: Answer, wrap: M) -> Self {
-        Self {
-            state: State::Own { answer },
-            wrap,
-        }
+        Self { state: State::Own { answer }, wrap }
     }
 }
 
@@ -165,9 +153,7 @@ where
         loop {
             match state.as_mut().project() {
                 StateProj::Passing { call } => {
-                    return call
-                        .poll(cx)
-                        .map_ok(|response| response.map(|body| wrap.passed(body)));
+                    return call.poll(cx).map_ok(|response| response.map(|body| wrap.passed(body)));
                 }
 
                 // Racing => (Racing | Accepting | Held | answered)
@@ -199,11 +185,7 @@ where
                 }
 
                 // Accepting => (Accepting | Held | answered | accepted)
-                StateProj::Accepting {
-                    race,
-                    acceptance,
-                    patience,
-                } => {
+                StateProj::Accepting { race, acceptance, patience } => {
                     if let Turn::Answered(output) = race.poll_call(cx) {
                         return Poll::Ready(output.map(|r| r.map(|body| wrap.passed(body))));
                     }
@@ -324,11 +306,7 @@ where
         let runner = &self.guard.runner;
         let patience = Timer::after(runner.limits().store_timeout);
         let acceptance = runner.accept(shared, head, space, self.span.clone());
-        ControlFlow::Continue(State::Accepting {
-            race: self,
-            acceptance,
-            patience,
-        })
+        ControlFlow::Continue(State::Accepting { race: self, acceptance, patience })
     }
 
     /// The call cannot be accepted.

@@ -43,12 +43,8 @@ const DROPPED: [&str; 22] = [
 ];
 
 /// As [`DROPPED`], by how the name begins.
-const DROPPED_PREFIXES: [&str; 4] = [
-    "access-control-",
-    "ratelimit-",
-    "x-ratelimit-",
-    "x-rate-limit-",
-];
+const DROPPED_PREFIXES: [&str; 4] =
+    ["access-control-", "ratelimit-", "x-ratelimit-", "x-rate-limit-"];
 
 /// Leaves of the headers of a response to `target` what is kept with it. Returns how many
 /// `Set-Cookie` fields were dropped.
@@ -72,11 +68,7 @@ pub(crate) fn keep(
     }
     let prefixed: Vec<HeaderName> = headers
         .keys()
-        .filter(|name| {
-            DROPPED_PREFIXES
-                .iter()
-                .any(|prefix| name.as_str().starts_with(prefix))
-        })
+        .filter(|name| DROPPED_PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix)))
         .cloned()
         .collect();
     for name in prefixed {
@@ -236,11 +228,7 @@ mod tests {
             ("a/b:c", "/reports/a/b:c"),
         ];
         for (reference, expected) in cases {
-            assert_eq!(
-                kept(&[("location", reference)])["location"],
-                expected,
-                "{reference}"
-            );
+            assert_eq!(kept(&[("location", reference)])["location"], expected, "{reference}");
         }
     }
 }

@@ -44,10 +44,7 @@ impl Hub {
         }
         state.held.insert(key, held);
         drop(state);
-        Hold {
-            hub: Arc::clone(self),
-            key,
-        }
+        Hold { hub: Arc::clone(self), key }
     }
 
     pub(crate) fn find(&self, key: Key) -> Option<Held> {

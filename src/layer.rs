@@ -63,8 +63,6 @@ impl<S, M: Clone> Layer<S> for RespondAsyncLayer<M> {
 
 impl<M> fmt::Debug for RespondAsyncLayer<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RespondAsyncLayer")
-            .field("guard", &self.guard)
-            .finish_non_exhaustive()
+        f.debug_struct("RespondAsyncLayer").field("guard", &self.guard).finish_non_exhaustive()
     }
 }

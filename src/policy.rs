@@ -93,12 +93,7 @@ impl Policy {
             async_grace: Duration::from_millis(100),
             max_wait: Duration::from_secs(25),
             defer: Defer::Late,
-            choice: Choice::Methods(vec![
-                Method::POST,
-                Method::PUT,
-                Method::PATCH,
-                Method::DELETE,
-            ]),
+            choice: Choice::Methods(vec![Method::POST, Method::PUT, Method::PATCH, Method::DELETE]),
         }
     }
 
@@ -125,14 +120,8 @@ impl Policy {
         match chosen {
             Deferral::Never => Decision::NEVER,
             Deferral::Eager => {
-                let applied = Preference {
-                    wait: None,
-                    ..preference
-                };
-                Decision {
-                    deferral: Deferral::Eager,
-                    applied,
-                }
+                let applied = Preference { wait: None, ..preference };
+                Decision { deferral: Deferral::Eager, applied }
             }
             Deferral::After(deadline) => {
                 let applied = Preference {
@@ -140,22 +129,11 @@ impl Policy {
                     ..preference
                 };
                 let after = match applied {
-                    Preference {
-                        wait: Some(wait), ..
-                    } => wait,
-                    Preference {
-                        respond_async: true,
-                        ..
-                    } => deadline.min(self.async_grace),
-                    Preference {
-                        respond_async: false,
-                        wait: None,
-                    } => deadline,
+                    Preference { wait: Some(wait), .. } => wait,
+                    Preference { respond_async: true, .. } => deadline.min(self.async_grace),
+                    Preference { respond_async: false, wait: None } => deadline,
                 };
-                Decision {
-                    deferral: Deferral::After(after),
-                    applied,
-                }
+                Decision { deferral: Deferral::After(after), applied }
             }
         }
     }
@@ -163,9 +141,7 @@ impl Policy {
 
 impl fmt::Debug for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Policy")
-            .field("deadline", &self.deadline)
-            .finish_non_exhaustive()
+        f.debug_struct("Policy").field("deadline", &self.deadline).finish_non_exhaustive()
     }
 }
 
@@ -174,10 +150,7 @@ impl fmt::Debug for Policy {
 impl Decision {
     const NEVER: Self = Self {
         deferral: Deferral::Never,
-        applied: Preference {
-            respond_async: false,
-            wait: None,
-        },
+        applied: Preference { respond_async: false, wait: None },
     };
 }
 
@@ -216,10 +189,7 @@ impl Scan {
 }
 
 fn is_never_deferred(method: &Method) -> bool {
-    matches!(
-        *method,
-        Method::HEAD | Method::OPTIONS | Method::TRACE | Method::CONNECT
-    )
+    matches!(*method, Method::HEAD | Method::OPTIONS | Method::TRACE | Method::CONNECT)
 }
 
 fn is_grpc(content_type: &HeaderValue) -> bool {
@@ -229,10 +199,7 @@ fn is_grpc(content_type: &HeaderValue) -> bool {
 
 fn mentions(value: &HeaderValue, word: &str) -> bool {
     let word = word.as_bytes();
-    value
-        .as_bytes()
-        .windows(word.len())
-        .any(|window| window.eq_ignore_ascii_case(word))
+    value.as_bytes().windows(word.len()).any(|window| window.eq_ignore_ascii_case(word))
 }
 
 #[cfg(test)]
@@ -266,18 +233,13 @@ mod tests {
         let policy = Policy::new(DEADLINE);
         let asked = decide(&policy, Method::GET, &[("prefer", "respond-async")]);
         assert_eq!(asked, Deferral::After(policy.async_grace));
-        assert_eq!(
-            decide(&policy, Method::GET, &[("prefer", "wait=5")]),
-            Deferral::Never
-        );
+        assert_eq!(decide(&policy, Method::GET, &[("prefer", "wait=5")]), Deferral::Never);
     }
 
     #[test]
     fn clients_that_know_nothing_of_202_are_never_handed_one() {
-        let eager = Policy {
-            choice: Choice::Hook(Arc::new(|_| Deferral::Eager)),
-            ..Policy::new(DEADLINE)
-        };
+        let eager =
+            Policy { choice: Choice::Hook(Arc::new(|_| Deferral::Eager)), ..Policy::new(DEADLINE) };
         for (name, value) in [
             ("range", "bytes=0-"),
             ("if-match", "*"),
@@ -293,18 +255,9 @@ mod tests {
             ("connection", "keep-alive, Upgrade"),
         ] {
             let fields = [(name, value), ("prefer", "respond-async, wait=1")];
-            assert_eq!(
-                decide(&eager, Method::POST, &fields),
-                Deferral::Never,
-                "{name}: {value}"
-            );
+            assert_eq!(decide(&eager, Method::POST, &fields), Deferral::Never, "{name}: {value}");
         }
-        for method in [
-            Method::HEAD,
-            Method::OPTIONS,
-            Method::TRACE,
-            Method::CONNECT,
-        ] {
+        for method in [Method::HEAD, Method::OPTIONS, Method::TRACE, Method::CONNECT] {
             assert_eq!(decide(&eager, method, &[]), Deferral::Never);
         }
         assert_eq!(decide(&eager, Method::POST, &[]), Deferral::Eager);
@@ -315,25 +268,16 @@ mod tests {
         let policy = Policy::new(DEADLINE);
         let wait = |value| decide(&policy, Method::POST, &[("prefer", value)]);
         assert_eq!(wait("wait=7"), Deferral::After(Duration::from_secs(7)));
-        assert_eq!(
-            wait("wait=7, respond-async"),
-            Deferral::After(Duration::from_secs(7))
-        );
+        assert_eq!(wait("wait=7, respond-async"), Deferral::After(Duration::from_secs(7)));
         assert_eq!(wait("wait=600"), Deferral::After(policy.max_wait));
         assert_eq!(wait("respond-async"), Deferral::After(policy.async_grace));
     }
 
     #[test]
     fn asked_defers_only_callers_that_ask() {
-        let policy = Policy {
-            defer: Defer::Asked,
-            ..Policy::new(DEADLINE)
-        };
+        let policy = Policy { defer: Defer::Asked, ..Policy::new(DEADLINE) };
         assert_eq!(decide(&policy, Method::POST, &[]), Deferral::Never);
-        assert_eq!(
-            decide(&policy, Method::POST, &[("prefer", "wait=1")]),
-            Deferral::Never
-        );
+        assert_eq!(decide(&policy, Method::POST, &[("prefer", "wait=1")]), Deferral::Never);
         let asked = decide(&policy, Method::POST, &[("prefer", "respond-async")]);
         assert_eq!(asked, Deferral::After(policy.async_grace));
     }

@@ -35,9 +35,7 @@ impl Preference {
         // One pass that compares names by length first is cheaper than a look-up by hash.
         for (name, line) in headers {
             if name.as_str() == PREFER {
-                members(line.as_bytes())
-                    .filter_map(Member::parse)
-                    .for_each(|m| preference.add(&m));
+                members(line.as_bytes()).filter_map(Member::parse).for_each(|m| preference.add(&m));
             }
         }
         preference
@@ -61,11 +59,7 @@ impl<'a> Member<'a> {
         let (value, rest) = match rest.trim_ascii_start() {
             [b'=', word @ ..] => {
                 let word = word.trim_ascii_start();
-                if word.first() == Some(&b'"') {
-                    quoted(word)?
-                } else {
-                    token(word)?
-                }
+                if word.first() == Some(&b'"') { quoted(word)? } else { token(word)? }
             }
             rest => (&rest[..0], rest),
         };
@@ -119,10 +113,7 @@ fn quoted(text: &[u8]) -> Option<(&[u8], &[u8])> {
 /// The token that `text` begins with (RFC 9110, section 5.6.2), and what follows.
 fn token(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let is_in_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
-    let end = text
-        .iter()
-        .position(|byte| !is_in_token(byte))
-        .unwrap_or(text.len());
+    let end = text.iter().position(|byte| !is_in_token(byte)).unwrap_or(text.len());
     (end > 0).then(|| text.split_at(end))
 }
 

@@ -74,10 +74,7 @@ impl<S: Clone, M> RespondAsync<S, M> {
     {
         let request = Request::from_parts(parts, body);
         // There is no task to wake yet: the call asks again with its own waker.
-        match self
-            .inner
-            .poll_ready(&mut Context::from_waker(Waker::noop()))
-        {
+        match self.inner.poll_ready(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Ok(())) => Call::running(&mut self.inner, request, slot),
             Poll::Ready(Err(error)) => Call::failed(error),
             Poll::Pending => Call::queued(self.instance(), request, slot),
@@ -93,34 +90,21 @@ impl<S: Clone, M> RespondAsync<S, M> {
     {
         let slot = Slot::Unused;
         if body.is_end_stream() {
-            return (
-                self.start(parts, RequestBody::live(body), slot),
-                Upload::Free,
-            );
+            return (self.start(parts, RequestBody::live(body), slot), Upload::Free);
         }
         // Over HTTP/2 the request goes on being read after it has been answered.
         let is_cut_off = parts.version < Version::HTTP_2;
         let limit = self.guard.runner.limits().early_body;
         let declared = body.size_hint().exact();
         if !scan.expects && declared.is_some_and(|length| length <= limit as u64) {
-            let upload = if is_cut_off {
-                Upload::Early
-            } else {
-                Upload::Free
-            };
-            return (
-                Call::receiving(self.instance(), parts, body, limit, slot),
-                upload,
-            );
+            let upload = if is_cut_off { Upload::Early } else { Upload::Free };
+            return (Call::receiving(self.instance(), parts, body, limit, slot), upload);
         }
         if is_cut_off {
             let (body, gate) = RequestBody::tracked(body);
             (self.start(parts, body, slot), Upload::Tracked(gate))
         } else {
-            (
-                self.start(parts, RequestBody::live(body), slot),
-                Upload::Free,
-            )
+            (self.start(parts, RequestBody::live(body), slot), Upload::Free)
         }
     }
 }
@@ -191,24 +175,13 @@ where
         let (call, upload) = self.start_guarded(parts, body, &scan);
         let call = OwnedCall::new(call, self.orphans());
         let guard = Arc::clone(&self.guard);
-        let race = Race {
-            call,
-            guard,
-            kind,
-            upload,
-            applied,
-            method,
-            target,
-            span,
-        };
+        let race = Race { call, guard, kind, upload, applied, method, target, span };
         ResponseFuture::racing(race, Timer::after(after), self.wrap.clone())
     }
 }
 
 impl<S: fmt::Debug, M> fmt::Debug for RespondAsync<S, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RespondAsync")
-            .field("inner", &self.inner)
-            .finish_non_exhaustive()
+        f.debug_struct("RespondAsync").field("inner", &self.inner).finish_non_exhaustive()
     }
 }

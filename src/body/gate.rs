@@ -35,11 +35,7 @@ impl Gate {
     /// Ready once nothing more of the body will be read.
     pub(crate) fn poll_passed(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.0.waiting.register(cx.waker());
-        if self.0.passed.load(Ordering::Acquire) {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
+        if self.0.passed.load(Ordering::Acquire) { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 

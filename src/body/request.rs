@@ -61,21 +61,14 @@ pub(crate) struct Receipt<B> {
 impl<B> RequestBody<B> {
     /// The caller's own body.
     pub(crate) fn live(body: B) -> Self {
-        Self {
-            kind: Kind::Live { body, opener: None },
-        }
+        Self { kind: Kind::Live { body, opener: None } }
     }
 
     /// The caller's own body, and a gate that tells when it has ended, failed or been dropped.
     pub(crate) fn tracked(body: B) -> (Self, Gate) {
         let gate = Gate::default();
         let opener = Some(gate.opener());
-        (
-            Self {
-                kind: Kind::Live { body, opener },
-            },
-            gate,
-        )
+        (Self { kind: Kind::Live { body, opener } }, gate)
     }
 }
 
@@ -126,9 +119,7 @@ where
             Kind::Live { body, .. } => body.size_hint(),
             Kind::Received { received, rest } => {
                 let received = received.data.len() as u64;
-                let rest = rest
-                    .as_ref()
-                    .map_or(SizeHint::with_exact(0), |body| body.size_hint());
+                let rest = rest.as_ref().map_or(SizeHint::with_exact(0), |body| body.size_hint());
                 let mut hint = SizeHint::new();
                 hint.set_lower(rest.lower().saturating_add(received));
                 if let Some(upper) = rest.upper().and_then(|upper| upper.checked_add(received)) {
@@ -164,9 +155,7 @@ impl Received {
         if let Some(error) = self.error.take() {
             return Some(Err(error));
         }
-        self.trailers
-            .take()
-            .map(|trailers| Ok(Frame::trailers(trailers)))
+        self.trailers.take().map(|trailers| Ok(Frame::trailers(trailers)))
     }
 }
 
@@ -179,11 +168,7 @@ where
 {
     /// Receives `body` until its end, or until more than `limit` bytes are there.
     pub(crate) fn new(body: B, limit: usize) -> Self {
-        Self {
-            body: Some(Box::pin(body)),
-            received: Received::default(),
-            limit,
-        }
+        Self { body: Some(Box::pin(body)), received: Received::default(), limit }
     }
 
     /// Receives on. Whatever happens, the service is called: it sees an error where the caller's
@@ -205,10 +190,7 @@ where
             }
         }
         let received = std::mem::take(&mut self.received);
-        let kind = Kind::Received {
-            received,
-            rest: self.body.take(),
-        };
+        let kind = Kind::Received { received, rest: self.body.take() };
         Poll::Ready(RequestBody { kind })
     }
 }

@@ -63,15 +63,11 @@ impl<B> WrapBody<B> for Wrap {
     type Body = ResponseBody<B>;
 
     fn passed(&self, body: B) -> Self::Body {
-        ResponseBody {
-            kind: Kind::Passed { body },
-        }
+        ResponseBody { kind: Kind::Passed { body } }
     }
 
     fn stored(&self, body: StoredBody) -> Self::Body {
-        ResponseBody {
-            kind: Kind::Stored { body },
-        }
+        ResponseBody { kind: Kind::Stored { body } }
     }
 }
 

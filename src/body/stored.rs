@@ -27,19 +27,13 @@ impl StoredBody {
         chunks: impl IntoIterator<Item = Bytes>,
         trailers: Option<HeaderMap>,
     ) -> Self {
-        let chunks = chunks
-            .into_iter()
-            .filter(|chunk| !chunk.is_empty())
-            .collect();
+        let chunks = chunks.into_iter().filter(|chunk| !chunk.is_empty()).collect();
         Self { chunks, trailers }
     }
 
     /// How many bytes it holds.
     pub(crate) fn len(&self) -> u64 {
-        self.chunks
-            .iter()
-            .map(|chunk| chunk.remaining() as u64)
-            .sum()
+        self.chunks.iter().map(|chunk| chunk.remaining() as u64).sum()
     }
 }
 

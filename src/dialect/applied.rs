@@ -16,10 +16,7 @@ pub struct Applied {
 
 impl Applied {
     pub(crate) fn new(respond_async: bool, wait: Option<Duration>) -> Self {
-        Self {
-            respond_async,
-            wait,
-        }
+        Self { respond_async, wait }
     }
 
     /// The value of `Preference-Applied`, if anything was applied.

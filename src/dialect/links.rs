@@ -30,9 +30,7 @@ impl Mount {
     /// Routes below `base`, which begins with a slash and ends without one; empty where something
     /// outside has taken the base off already.
     pub(crate) fn new(base: &str) -> Self {
-        Self {
-            base: base.to_owned(),
-        }
+        Self { base: base.to_owned() }
     }
 
     /// What follows the base in an undecoded path: empty, or beginning with a slash. `None` if the
@@ -52,10 +50,7 @@ impl Links {
             true => Form::Absolute,
             false => Form::PathAbsolute,
         };
-        Self {
-            base: format!("{public}{}", mount.base),
-            form,
-        }
+        Self { base: format!("{public}{}", mount.base), form }
     }
 
     /// The URL of the status document.
@@ -101,10 +96,7 @@ mod tests {
 
         let links = Links::new("/shop", &mount);
         assert!(!links.are_absolute());
-        assert_eq!(
-            links.result(id),
-            format!("/shop/operations/{id}/result").as_str()
-        );
+        assert_eq!(links.result(id), format!("/shop/operations/{id}/result").as_str());
 
         let links = Links::new("https://api.example.com/v1", &mount);
         assert!(links.are_absolute());

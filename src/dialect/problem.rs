@@ -39,17 +39,12 @@ impl Problem {
     /// The HTTP status code that says the same.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Unknown
-            | Self::Failed {
-                failure: Failure::Abandoned,
-                ..
-            } => StatusCode::NOT_FOUND,
+            Self::Unknown | Self::Failed { failure: Failure::Abandoned, .. } => {
+                StatusCode::NOT_FOUND
+            }
             Self::NotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::StoreUnavailable | Self::Refused => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Failed {
-                failure: Failure::Canceled,
-                ..
-            } => StatusCode::GONE,
+            Self::Failed { failure: Failure::Canceled, .. } => StatusCode::GONE,
             Self::Corrupt { .. } | Self::Failed { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

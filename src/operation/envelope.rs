@@ -29,16 +29,8 @@ pub(crate) struct Head {
 /// The part that is written again and again.
 #[derive(Clone, Debug)]
 pub(crate) enum Tail {
-    Progress {
-        revision: u64,
-        updated: Timestamp,
-        report: Report,
-    },
-    Outcome {
-        revision: u64,
-        ended: Timestamp,
-        outcome: Outcome,
-    },
+    Progress { revision: u64, updated: Timestamp, report: Report },
+    Outcome { revision: u64, ended: Timestamp, outcome: Outcome },
 }
 
 /// What is known of the work while it goes on.
@@ -105,12 +97,7 @@ impl Head {
         let target = PathAndQuery::try_from(fields.bytes()?).map_err(|_| DecodeError::Malformed)?;
         let stage = fields.stage()?;
         fields.end()?;
-        Ok(Self {
-            created,
-            method,
-            target,
-            stage,
-        })
+        Ok(Self { created, method, target, stage })
     }
 }
 
@@ -119,11 +106,7 @@ impl Head {
 impl Tail {
     pub(crate) fn encode(&self) -> Bytes {
         match self {
-            Self::Progress {
-                revision,
-                updated,
-                report,
-            } => {
+            Self::Progress { revision, updated, report } => {
                 let mut fields = Fields::new(PROGRESS);
                 fields.number(*revision);
                 fields.time(*updated);
@@ -136,22 +119,14 @@ impl Tail {
                 });
                 fields.finish(&Bytes::new())
             }
-            Self::Outcome {
-                revision,
-                ended,
-                outcome: Outcome::Failure(failure),
-            } => {
+            Self::Outcome { revision, ended, outcome: Outcome::Failure(failure) } => {
                 let mut fields = Fields::new(FAILURE);
                 fields.number(*revision);
                 fields.time(*ended);
                 fields.0.put_u8(failure.to_stored());
                 fields.finish(&Bytes::new())
             }
-            Self::Outcome {
-                revision,
-                ended,
-                outcome: Outcome::Response(response),
-            } => {
+            Self::Outcome { revision, ended, outcome: Outcome::Response(response) } => {
                 let mut fields = Fields::new(RESPONSE);
                 fields.number(*revision);
                 fields.time(*ended);
@@ -175,26 +150,14 @@ impl Tail {
                 let message = fields.option(Reader::bytes)?.map(String::from_utf8_lossy);
                 let message = message.map(std::borrow::Cow::into_owned);
                 fields.end()?;
-                let report = Report {
-                    stage,
-                    progress,
-                    message,
-                };
-                Ok(Self::Progress {
-                    revision,
-                    updated: time,
-                    report,
-                })
+                let report = Report { stage, progress, message };
+                Ok(Self::Progress { revision, updated: time, report })
             }
             FAILURE => {
                 let failure = Failure::from_stored(fields.byte()?).ok_or(DecodeError::Malformed)?;
                 fields.end()?;
                 let outcome = Outcome::Failure(failure);
-                Ok(Self::Outcome {
-                    revision,
-                    ended: time,
-                    outcome,
-                })
+                Ok(Self::Outcome { revision, ended: time, outcome })
             }
             RESPONSE => {
                 let status =
@@ -202,18 +165,9 @@ impl Tail {
                 let headers = fields.headers()?;
                 let trailers = fields.option(Reader::headers)?;
                 let body = bytes.slice_ref(fields.0);
-                let response = StoredResponse {
-                    status,
-                    headers,
-                    body,
-                    trailers,
-                };
+                let response = StoredResponse { status, headers, body, trailers };
                 let outcome = Outcome::Response(Box::new(response));
-                Ok(Self::Outcome {
-                    revision,
-                    ended: time,
-                    outcome,
-                })
+                Ok(Self::Outcome { revision, ended: time, outcome })
             }
             _ => Err(DecodeError::Misplaced),
         }
@@ -236,11 +190,7 @@ impl Tail {
 impl Report {
     /// A call of which nothing is known but its stage.
     pub(crate) fn at(stage: Stage) -> Self {
-        Self {
-            stage,
-            progress: None,
-            message: None,
-        }
+        Self { stage, progress: None, message: None }
     }
 
     /// Whether there is more to tell than the head does.
@@ -304,8 +254,7 @@ impl Fields {
     }
 
     fn bytes(&mut self, bytes: &[u8]) {
-        self.0
-            .put_u32_le(u32::try_from(bytes.len()).expect("fields are far below 4 GiB"));
+        self.0.put_u32_le(u32::try_from(bytes.len()).expect("fields are far below 4 GiB"));
         self.0.put_slice(bytes);
     }
 
@@ -317,8 +266,7 @@ impl Fields {
     }
 
     fn headers(&mut self, headers: &HeaderMap) {
-        self.0
-            .put_u32_le(u32::try_from(headers.len()).expect("header maps hold at most 32,768"));
+        self.0.put_u32_le(u32::try_from(headers.len()).expect("header maps hold at most 32,768"));
         for (name, value) in headers {
             self.bytes(name.as_str().as_bytes());
             self.bytes(value.as_bytes());
@@ -331,9 +279,7 @@ struct Reader<'a>(&'a [u8]);
 
 /// Checks what comes before the fields, and finds the kind and the fields.
 fn open(bytes: &[u8]) -> Decoded<(u8, Reader<'_>)> {
-    let (prefix, rest) = bytes
-        .split_at_checked(PREFIX)
-        .ok_or(DecodeError::NotAnEnvelope)?;
+    let (prefix, rest) = bytes.split_at_checked(PREFIX).ok_or(DecodeError::NotAnEnvelope)?;
     if prefix[..2] != MAGIC {
         return Err(DecodeError::NotAnEnvelope);
     }
@@ -359,10 +305,7 @@ fn checksum(kind: u8, rest: &[u8]) -> u32 {
 
 impl<'a> Reader<'a> {
     fn take(&mut self, length: usize) -> Decoded<&'a [u8]> {
-        let (taken, rest) = self
-            .0
-            .split_at_checked(length)
-            .ok_or(DecodeError::Malformed)?;
+        let (taken, rest) = self.0.split_at_checked(length).ok_or(DecodeError::Malformed)?;
         self.0 = rest;
         Ok(taken)
     }
@@ -415,20 +358,14 @@ impl<'a> Reader<'a> {
             let name = HeaderName::from_bytes(self.bytes()?).map_err(|_| DecodeError::Malformed)?;
             let value =
                 HeaderValue::from_bytes(self.bytes()?).map_err(|_| DecodeError::Malformed)?;
-            headers
-                .try_append(name, value)
-                .map_err(|_| DecodeError::Malformed)?;
+            headers.try_append(name, value).map_err(|_| DecodeError::Malformed)?;
         }
         Ok(headers)
     }
 
     /// Nothing may be left over.
     fn end(self) -> Decoded<()> {
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            Err(DecodeError::Malformed)
-        }
+        if self.0.is_empty() { Ok(()) } else { Err(DecodeError::Malformed) }
     }
 }
 

@@ -105,10 +105,7 @@ impl Fence {
     /// The fence of whoever takes the operation over from this one.
     #[must_use]
     pub fn adopted_by(self, owner: Owner) -> Self {
-        Self {
-            owner,
-            epoch: self.epoch + 1,
-        }
+        Self { owner, epoch: self.epoch + 1 }
     }
 }
 

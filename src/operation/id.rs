@@ -57,9 +57,7 @@ impl FromStr for OperationId {
         if !exact {
             return Err(ParseIdError(()));
         }
-        Uuid::try_parse(text)
-            .map(Self)
-            .map_err(|_| ParseIdError(()))
+        Uuid::try_parse(text).map(Self).map_err(|_| ParseIdError(()))
     }
 }
 

@@ -22,36 +22,17 @@ pub(crate) enum Life {
         tail: Bytes,
     },
     /// It has its final bytes until `dies_at`.
-    Closed {
-        fence: Fence,
-        cancel: bool,
-        tail: Bytes,
-        dies_at: Duration,
-    },
+    Closed { fence: Fence, cancel: bool, tail: Bytes, dies_at: Duration },
 }
 
 /// Something a process asks of the store, with the facts about leases that the store adds.
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
-    Create {
-        by: Owner,
-        by_is_live: bool,
-    },
-    Write {
-        by: Fence,
-        tail: Bytes,
-    },
-    Close {
-        by: Fence,
-        tail: Bytes,
-        retention: Duration,
-    },
+    Create { by: Owner, by_is_live: bool },
+    Write { by: Fence, tail: Bytes },
+    Close { by: Fence, tail: Bytes, retention: Duration },
     Cancel,
-    Adopt {
-        by: Owner,
-        by_may_adopt: bool,
-        holder_is_live: bool,
-    },
+    Adopt { by: Owner, by_may_adopt: bool, holder_is_live: bool },
     Forget,
 }
 
@@ -87,77 +68,31 @@ impl Life {
     pub(crate) fn on(self, now: Duration, event: Event) -> (Self, Effect) {
         match (self.at(now), event) {
             // Absent => Open
-            (
-                Self::Absent,
-                Event::Create {
-                    by,
-                    by_is_live: true,
-                },
-            ) => {
+            (Self::Absent, Event::Create { by, by_is_live: true }) => {
                 let fence = Fence::first(by);
-                (
-                    Self::Open {
-                        fence,
-                        cancel: false,
-                        tail: Bytes::new(),
-                    },
-                    Effect::Applied,
-                )
+                (Self::Open { fence, cancel: false, tail: Bytes::new() }, Effect::Applied)
             }
-            (
-                life,
-                Event::Create {
-                    by_is_live: false, ..
-                },
-            ) => (life, Effect::OwnerLapsed),
+            (life, Event::Create { by_is_live: false, .. }) => (life, Effect::OwnerLapsed),
             // Open => Open: the reply to the first `Create` was lost.
-            (
-                Self::Open {
-                    fence,
-                    cancel,
-                    tail,
-                },
-                Event::Create { by, .. },
-            ) if fence == Fence::first(by) => (
-                Self::Open {
-                    fence,
-                    cancel,
-                    tail,
-                },
-                Effect::Applied,
-            ),
+            (Self::Open { fence, cancel, tail }, Event::Create { by, .. })
+                if fence == Fence::first(by) =>
+            {
+                (Self::Open { fence, cancel, tail }, Effect::Applied)
+            }
             (life @ (Self::Open { .. } | Self::Closed { .. }), Event::Create { .. }) => {
                 (life, Effect::Exists)
             }
 
             // Open => Open
-            (Self::Open { fence, cancel, .. }, Event::Write { by, tail }) if by == fence => (
-                Self::Open {
-                    fence,
-                    cancel,
-                    tail,
-                },
-                Effect::Applied,
-            ),
+            (Self::Open { fence, cancel, .. }, Event::Write { by, tail }) if by == fence => {
+                (Self::Open { fence, cancel, tail }, Effect::Applied)
+            }
             // Open => Closed
-            (
-                Self::Open { fence, cancel, .. },
-                Event::Close {
-                    by,
-                    tail,
-                    retention,
-                },
-            ) if by == fence => {
+            (Self::Open { fence, cancel, .. }, Event::Close { by, tail, retention })
+                if by == fence =>
+            {
                 let dies_at = now.saturating_add(retention);
-                (
-                    Self::Closed {
-                        fence,
-                        cancel,
-                        tail,
-                        dies_at,
-                    },
-                    Effect::Applied,
-                )
+                (Self::Closed { fence, cancel, tail, dies_at }, Effect::Applied)
             }
             // Closed => Closed: the reply to the first `Close` was lost.
             (life @ Self::Closed { .. }, Event::Close { by, tail, .. })
@@ -171,38 +106,18 @@ impl Life {
             ) => (life, Effect::Fenced),
 
             // Open => Open, to be cancelled
-            (Self::Open { fence, tail, .. }, Event::Cancel) => (
-                Self::Open {
-                    fence,
-                    cancel: true,
-                    tail,
-                },
-                Effect::Applied,
-            ),
+            (Self::Open { fence, tail, .. }, Event::Cancel) => {
+                (Self::Open { fence, cancel: true, tail }, Effect::Applied)
+            }
             (life @ Self::Closed { .. }, Event::Cancel) => (life, Effect::Exists),
 
             // Open => Open, held by another
             (
-                Self::Open {
-                    fence,
-                    cancel,
-                    tail,
-                },
-                Event::Adopt {
-                    by,
-                    by_may_adopt: true,
-                    holder_is_live: false,
-                },
+                Self::Open { fence, cancel, tail },
+                Event::Adopt { by, by_may_adopt: true, holder_is_live: false },
             ) => {
                 let fence = fence.adopted_by(by);
-                (
-                    Self::Open {
-                        fence,
-                        cancel,
-                        tail,
-                    },
-                    Effect::Applied,
-                )
+                (Self::Open { fence, cancel, tail }, Effect::Applied)
             }
             // Open => Open: the reply to the first `Adopt` may have been lost.
             (life @ Self::Open { .. }, Event::Adopt { by, .. }) if life.was_adopted_by(by) => {

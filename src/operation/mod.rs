@@ -7,6 +7,7 @@ mod id;
 #[cfg(test)]
 mod lifecycle;
 mod outcome;
+mod shared;
 mod snapshot;
 mod takeover;
 
@@ -20,7 +21,8 @@ pub use self::{
     snapshot::{Snapshot, State},
 };
 pub(crate) use self::{
-    current::{Order, Reports, Shared, Slot},
+    current::Slot,
     envelope::{Head, Report, Stage, Tail},
+    shared::{Order, Reports, Shared},
     takeover::Takeover,
 };

@@ -71,10 +71,7 @@ impl Failure {
     }
 
     pub(crate) fn from_stored(number: u8) -> Option<Self> {
-        Self::STORED
-            .iter()
-            .find(|(known, _)| *known == number)
-            .map(|(_, failure)| *failure)
+        Self::STORED.iter().find(|(known, _)| *known == number).map(|(_, failure)| *failure)
     }
 
     /// A stable word for programs, in lower camel case.

@@ -57,12 +57,7 @@ pub enum State {
 impl Snapshot {
     /// An operation as it is when it is accepted.
     pub(crate) fn accepted(id: OperationId, head: Head, report: Report) -> Self {
-        let Head {
-            created,
-            method,
-            target,
-            ..
-        } = head;
+        let Head { created, method, target, .. } = head;
         Self {
             id,
             method,
@@ -86,28 +81,17 @@ impl Snapshot {
     ) -> Result<Self, DecodeError> {
         let head = Head::decode(head)?;
         let stage = head.stage;
-        let mut snapshot = Self {
-            cancel_requested,
-            ..Self::accepted(id, head, Report::at(stage))
-        };
+        let mut snapshot = Self { cancel_requested, ..Self::accepted(id, head, Report::at(stage)) };
         if tail.is_empty() {
             return Ok(snapshot);
         }
         match Tail::decode(tail)? {
-            Tail::Progress {
-                revision,
-                updated,
-                report,
-            } => {
+            Tail::Progress { revision, updated, report } => {
                 snapshot.revision = revision;
                 snapshot.updated = updated;
                 snapshot.state = State::of_report(report);
             }
-            Tail::Outcome {
-                revision,
-                ended,
-                outcome,
-            } => {
+            Tail::Outcome { revision, ended, outcome } => {
                 let expires = now.after(dies_in.ok_or(DecodeError::Misplaced)?);
                 snapshot.revision = revision;
                 snapshot.updated = ended;
@@ -130,11 +114,7 @@ impl Snapshot {
 
 impl State {
     fn of_report(report: Report) -> Self {
-        let Report {
-            stage,
-            progress,
-            message,
-        } = report;
+        let Report { stage, progress, message } = report;
         match stage {
             Stage::NotStarted => Self::NotStarted,
             Stage::Running => Self::Running { progress, message },

@@ -12,10 +12,6 @@ pub(crate) enum Takeover {
 impl Takeover {
     /// What to do with an open operation whose last holder is dead.
     pub(crate) fn of(cancel: bool) -> Self {
-        if cancel {
-            Self::CloseCanceled
-        } else {
-            Self::CloseLost
-        }
+        if cancel { Self::CloseCanceled } else { Self::CloseLost }
     }
 }

@@ -5,15 +5,9 @@ use super::*;
 
 fn read(lines: &[&[u8]]) -> Preference {
     let mut headers = HeaderMap::new();
-    headers.insert(
-        header::ACCEPT,
-        HeaderValue::from_static("respond-async, wait=1"),
-    );
+    headers.insert(header::ACCEPT, HeaderValue::from_static("respond-async, wait=1"));
     for line in lines {
-        headers.append(
-            "prefer",
-            HeaderValue::from_bytes(line).expect("a header value"),
-        );
+        headers.append("prefer", HeaderValue::from_bytes(line).expect("a header value"));
     }
     Preference::from_headers(&headers)
 }
@@ -83,29 +77,16 @@ fn lists_are_read_as_rfc_7240_says() {
         ("wait=000000000000000000000000000000010", false, wait(10)),
     ];
     for &(line, respond_async, wait) in cases {
-        assert_eq!(
-            read(&[line.as_bytes()]),
-            Preference {
-                respond_async,
-                wait
-            },
-            "{line}"
-        );
+        assert_eq!(read(&[line.as_bytes()]), Preference { respond_async, wait }, "{line}");
     }
 }
 
 #[test]
 fn several_lines_are_one_list() {
-    let both = Preference {
-        respond_async: true,
-        wait: wait(10),
-    };
+    let both = Preference { respond_async: true, wait: wait(10) };
     assert_eq!(read(&[b"respond-async", b"wait=10"]), both);
     assert_eq!(read(&[b"wait=10", b"wait=20, respond-async"]), both);
-    assert_eq!(
-        read(&[b"wait=x", b"foo=\"", b"wait=10", b"respond-async"]),
-        both
-    );
+    assert_eq!(read(&[b"wait=x", b"foo=\"", b"wait=10", b"respond-async"]), both);
     assert_eq!(read(&[]), Preference::default());
 }
 
@@ -113,10 +94,7 @@ fn several_lines_are_one_list() {
 fn bytes_that_are_no_text_are_skipped() {
     assert_eq!(read(&[b"\xff\xfe=\xff, wait=10"]).wait, wait(10));
     assert_eq!(read(&[b"foo=\"\xff,\xc3\\\xa9\", wait=10"]).wait, wait(10));
-    assert_eq!(
-        read(&[b"wait=\"\xff\", wait=\xff, w\xe4it=5, wait=10"]).wait,
-        wait(10)
-    );
+    assert_eq!(read(&[b"wait=\"\xff\", wait=\xff, w\xe4it=5, wait=10"]).wait, wait(10));
 }
 
 #[test]

@@ -15,9 +15,10 @@ use super::{
     Runner, Space,
     backoff::Backoff,
     close::{Close, IfMissing},
+    parked::Parked,
 };
 use crate::{
-    hub::{Held, Hold},
+    hub::Held,
     limits::Limits,
     operation::{Failure, Fence, Head, Key, Outcome, Shared},
     store::{Creation, NewOperation, OperationStore, StoreError},
@@ -36,19 +37,6 @@ pub(crate) struct Accepted {
     operation: Option<Parked>,
     /// How long it is kept if it is abandoned.
     retention: Duration,
-}
-
-/// An operation that this process runs.
-#[derive(Debug)]
-pub(crate) struct Parked {
-    pub(super) runner: Arc<Runner>,
-    pub(super) key: Key,
-    pub(super) fence: Fence,
-    pub(super) head: Head,
-    pub(super) shared: Arc<Shared>,
-    pub(super) span: Span,
-    pub(super) _hold: Hold,
-    pub(super) _space: Space,
 }
 
 /// Whether an attempt to create the operation may have been applied without our knowing.
@@ -86,32 +74,15 @@ impl Runner {
         let Some((fence, doubt)) = self.create(key, head.encode(), &caller).await else {
             return;
         };
-        let hold = self.hub.hold(
-            key,
-            Held {
-                fence,
-                shared: Arc::clone(&shared),
-            },
-        );
-        let parked = Parked {
-            runner: self,
-            key,
-            fence,
-            head,
-            shared,
-            span,
-            _hold: hold,
-            _space: space,
-        };
+        let hold = self.hub.hold(key, Held { fence, shared: Arc::clone(&shared) });
+        let parked =
+            Parked { runner: self, key, fence, head, shared, span, _hold: hold, _space: space };
         let retention = match doubt {
             Doubt::None => Duration::ZERO,
             Doubt::Applied => Limits::DOUBT,
         };
         // A caller who has left meanwhile drops the operation, which abandons it.
-        drop(caller.send(Accepted {
-            operation: Some(parked),
-            retention,
-        }));
+        drop(caller.send(Accepted { operation: Some(parked), retention }));
     }
 
     /// Creates the operation. `None` if it certainly is not stored; otherwise under which fence.
@@ -163,12 +134,7 @@ impl Runner {
         head: Bytes,
     ) -> Result<(Creation, Fence), StoreError> {
         let owner = self.live_owner().await?;
-        let operation = NewOperation {
-            key,
-            owner,
-            idempotency: None,
-            head,
-        };
+        let operation = NewOperation { key, owner, idempotency: None, head };
         let created = self.store.create(operation).await?;
         Ok((created, Fence::first(owner)))
     }
@@ -189,9 +155,7 @@ impl Future for Acceptance {
 impl Accepted {
     /// The operation, whose caller is told of it now.
     pub(crate) fn take(mut self) -> Parked {
-        self.operation
-            .take()
-            .expect("only `take` and `drop` empty it, and both end it")
+        self.operation.take().expect("only `take` and `drop` empty it, and both end it")
     }
 }
 
@@ -209,17 +173,5 @@ impl Drop for Accepted {
             };
             runtime.spawn(abandoned.store(parked));
         }
-    }
-}
-
-// === impl Parked ===
-
-impl Parked {
-    pub(crate) fn head(&self) -> &Head {
-        &self.head
-    }
-
-    pub(crate) fn shared(&self) -> &Arc<Shared> {
-        &self.shared
     }
 }

@@ -19,10 +19,7 @@ impl Backoff {
     /// Keys are hashes, so they spread by themselves.
     pub(super) fn of(key: Key) -> Self {
         let spread = 0.75 + f64::from(key.as_bytes()[0]) / 512.0;
-        Self {
-            next: FIRST,
-            spread,
-        }
+        Self { next: FIRST, spread }
     }
 
     pub(super) async fn wait(&mut self) {

@@ -3,7 +3,6 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -11,40 +10,27 @@ use bytes::Bytes;
 use http::Response;
 use http_body::Body;
 use http_body_util::Full;
-use tokio::time::{Sleep, sleep};
 use tracing::{Instrument, warn};
 
 use super::{
-    accept::Parked,
     close::{Close, IfMissing},
+    parked::Parked,
+    until::Until,
 };
 use crate::{
     body::BoxError,
-    operation::{Failure, Order, Outcome},
+    limits::Limits,
+    operation::{Failure, Outcome},
 };
 
 /// The task of an accepted call.
 enum Carry<F> {
     /// The service works on it.
-    Running {
-        call: Pin<Box<F>>,
-        parked: Box<Parked>,
-        until: Until,
-    },
+    Running { call: Pin<Box<F>>, parked: Box<Parked>, until: Until },
     /// Its response is received, or there is none, and its end is stored.
     Closing(Pin<Box<dyn Future<Output = ()> + Send>>),
     /// Only while one state becomes the next.
     Invalid,
-}
-
-/// How long a call may go on running.
-enum Until {
-    /// As long as it takes.
-    Done,
-    /// As long as operations may run.
-    Limit(Pin<Box<Sleep>>),
-    /// It has been cancelled, and ends by itself until then.
-    Grace(Pin<Box<Sleep>>),
 }
 
 // === impl Parked ===
@@ -59,25 +45,14 @@ impl Parked {
         E: Into<BoxError> + Send + 'static,
     {
         self.shared.attach(&self.runner.reports);
-        let until = match self.runner.limits.execution {
-            None => Until::Done,
-            Some(limit) => Until::Limit(Box::pin(sleep(limit))),
-        };
-        tokio::spawn(Carry::Running {
-            call,
-            parked: Box::new(self),
-            until,
-        });
+        let Limits { execution, cancel_grace, .. } = self.runner.limits;
+        let until = Until::new(execution, cancel_grace);
+        tokio::spawn(Carry::Running { call, parked: Box::new(self), until });
     }
 
     fn close(self, outcome: Outcome) -> impl Future<Output = ()> + Send + 'static {
         let retention = self.runner.limits.retention;
-        Close {
-            outcome,
-            retention,
-            if_missing: IfMissing::Recreate,
-        }
-        .store(self)
+        Close { outcome, retention, if_missing: IfMissing::Recreate }.store(self)
     }
 
     /// Receives the response, then stores it.
@@ -86,10 +61,9 @@ impl Parked {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        let keeper = self.runner.keeper(&self.head.target);
         let span = self.span.clone();
         let answered = async move {
-            let outcome = keeper.keep(response, Arc::clone(&self.shared)).await;
+            let outcome = self.collect(response).await;
             self.close(outcome).await;
         };
         Box::pin(answered.instrument(span))
@@ -126,14 +100,9 @@ where
         loop {
             match std::mem::replace(&mut *self, Self::Invalid) {
                 // Running => (Running | Closing)
-                Self::Running {
-                    mut call,
-                    parked,
-                    mut until,
-                } => {
+                Self::Running { mut call, parked, mut until } => {
                     let entered = parked.span.enter();
-                    parked.shared.register(cx.waker());
-                    if let Some(failure) = until.poll_over(&parked, cx) {
+                    if let Some(failure) = until.poll_over(&parked.shared, cx) {
                         drop_caught(call);
                         drop(entered);
                         *self = Self::Closing(parked.failed(failure));
@@ -143,11 +112,7 @@ where
                     drop(entered);
                     *self = match polled {
                         Ok(Poll::Pending) => {
-                            *self = Self::Running {
-                                call,
-                                parked,
-                                until,
-                            };
+                            *self = Self::Running { call, parked, until };
                             return Poll::Pending;
                         }
                         Ok(Poll::Ready(Ok(response))) => Self::Closing(parked.answered(response)),
@@ -173,30 +138,6 @@ where
 }
 
 impl<F> Unpin for Carry<F> {}
-
-// === impl Until ===
-
-impl Until {
-    /// Why the call has to be dropped now, if it has to be.
-    fn poll_over(&mut self, parked: &Parked, cx: &mut Context<'_>) -> Option<Failure> {
-        match parked.shared.order() {
-            None => {}
-            Some(Order::ShutDown) => return Some(Failure::ShutDown),
-            Some(Order::Cancel) if !parked.shared.listens() => return Some(Failure::Canceled),
-            // (Done | Limit) => Grace
-            Some(Order::Cancel) if !matches!(self, Self::Grace(_)) => {
-                *self = Self::Grace(Box::pin(sleep(parked.runner.limits.cancel_grace)));
-            }
-            Some(Order::Cancel) => {}
-        }
-        let (sleep, failure) = match self {
-            Self::Done => return None,
-            Self::Limit(sleep) => (sleep, Failure::TimedOut),
-            Self::Grace(sleep) => (sleep, Failure::Canceled),
-        };
-        sleep.as_mut().poll(cx).is_ready().then_some(failure)
-    }
-}
 
 /// Carries on a call whose caller has left; nobody will see its response.
 pub(crate) fn carry_on<F>(call: Pin<Box<F>>)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tracing::{error, warn};
 
-use super::{accept::Parked, backoff::Backoff};
+use super::{backoff::Backoff, parked::Parked};
 use crate::{
     clock::unix_now,
     operation::{Failure, Fence, Outcome, Tail},
@@ -41,11 +41,7 @@ impl Close {
         let mut tail = self.tail(revision);
         loop {
             let close = Some(self.retention);
-            match runner
-                .store
-                .write(key, parked.fence, tail.clone(), close)
-                .await
-            {
+            match runner.store.write(key, parked.fence, tail.clone(), close).await {
                 Ok(Written::Applied) => return,
                 Ok(Written::Fenced) => {
                     warn!(operation = %key, "another process has taken the operation over; this outcome is dropped");
@@ -80,12 +76,7 @@ impl Close {
 
     fn tail(&self, revision: u64) -> bytes::Bytes {
         let outcome = self.outcome.clone();
-        Tail::Outcome {
-            revision,
-            ended: unix_now(),
-            outcome,
-        }
-        .encode()
+        Tail::Outcome { revision, ended: unix_now(), outcome }.encode()
     }
 }
 
@@ -96,12 +87,7 @@ async fn recreate(parked: &Parked) -> Option<Fence> {
     loop {
         if let Ok(owner) = runner.live_owner().await {
             let head = parked.head.encode();
-            let operation = NewOperation {
-                key: parked.key,
-                owner,
-                idempotency: None,
-                head,
-            };
+            let operation = NewOperation { key: parked.key, owner, idempotency: None, head };
             match runner.store.create(operation).await {
                 Ok(Creation::Created) => return Some(Fence::first(owner)),
                 Ok(Creation::Exists(_)) => return None,

@@ -6,122 +6,80 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Response, StatusCode, header, uri::PathAndQuery};
+use http::{HeaderMap, Response, StatusCode, header};
 use http_body::{Body, Frame};
-use tokio::time::timeout;
 use tracing::warn;
 
-use super::Runner;
+use super::{parked::Parked, until::Until};
 use crate::{
     body::BoxError,
-    headers::{self, Cookies, RetryAfter},
+    headers::{self, RetryAfter},
     limits::Limits,
-    operation::{Failure, Order, Outcome, Shared, Slot, StoredResponse},
+    operation::{Failure, Outcome, Shared, Slot, StoredResponse},
 };
 
-/// What of a response is kept, and how much of it.
-#[derive(Clone, Debug)]
-pub(super) struct Keeper {
-    target: PathAndQuery,
-    limit: usize,
-    time: Duration,
-    cookies: Cookies,
-}
+// === impl Parked ===
 
-// === impl Runner ===
-
-impl Runner {
-    pub(super) fn keeper(&self, target: &PathAndQuery) -> Keeper {
-        let Limits {
-            result_bytes: limit,
-            body_time: time,
-            cookies,
-            ..
-        } = self.limits;
-        Keeper {
-            target: target.clone(),
-            limit,
-            time,
-            cookies,
-        }
-    }
-}
-
-// === impl Keeper ===
-
-impl Keeper {
+impl Parked {
     /// Receives the response, unless it is too large, breaks off, takes too long, or the operation
-    /// is ordered to end. The handler's code in the body sees its current operation.
-    pub(super) async fn keep<B>(self, response: Response<B>, shared: Arc<Shared>) -> Outcome
+    /// is ordered to end.
+    pub(super) async fn collect<B>(&self, response: Response<B>) -> Outcome
     where
         B: Body<Data = Bytes>,
         B::Error: Into<BoxError>,
     {
+        let Limits { result_bytes, body_time, cancel_grace, cookies, .. } = self.runner.limits;
         let (parts, body) = response.into_parts();
-        let body = Scoped {
-            slot: Slot::Used(Arc::clone(&shared)),
-            body: Some(Box::pin(body)),
+        let until = Until::new(Some(body_time), cancel_grace);
+        let body = Source::new(body, Arc::clone(&self.shared), until);
+        let (body, trailers) = match body.read(result_bytes).await {
+            Ok(read) => read,
+            Err(failure) => return Outcome::Failure(failure),
         };
-        let collected = match timeout(self.time, body.collect(self.limit, &shared)).await {
-            Ok(Ok(collected)) => collected,
-            Ok(Err(failure)) => return Outcome::Failure(failure),
-            Err(_) => return Outcome::Failure(Failure::TimedOut),
-        };
-        let (body, trailers) = collected;
         let mut headers = parts.headers;
         let retry_after = match parts.status {
             StatusCode::ACCEPTED if headers.contains_key(header::LOCATION) => RetryAfter::Keep,
             _ => RetryAfter::Drop,
         };
-        let length = body.len() as u64;
-        let dropped = headers::keep(
-            &mut headers,
-            &self.target,
-            length,
-            retry_after,
-            self.cookies,
-        );
+        let (target, length) = (&self.head.target, body.len() as u64);
+        let dropped = headers::keep(&mut headers, target, length, retry_after, cookies);
         if dropped > 0 {
-            warn!(
-                dropped,
-                "Set-Cookie fields of an accepted call's response are not kept"
-            );
+            warn!(operation = %self.key, dropped, "Set-Cookie fields of an accepted call are not kept");
         }
         let status = parts.status;
-        Outcome::Response(Box::new(StoredResponse {
-            status,
-            headers,
-            body,
-            trailers,
-        }))
+        Outcome::Response(Box::new(StoredResponse { status, headers, body, trailers }))
     }
 }
 
-/// A body that is polled, and dropped, as part of its operation.
-struct Scoped<B> {
+/// A body whose code, while it is polled and dropped, sees its current operation.
+struct Source<B> {
     slot: Slot,
+    shared: Arc<Shared>,
+    until: Until,
     /// `Some` until it is dropped.
     body: Option<Pin<Box<B>>>,
 }
 
-// === impl Scoped ===
+// === impl Source ===
 
-impl<B> Scoped<B>
+impl<B> Source<B> {
+    fn new(body: B, shared: Arc<Shared>, until: Until) -> Self {
+        let slot = Slot::Used(Arc::clone(&shared));
+        Self { slot, shared, until, body: Some(Box::pin(body)) }
+    }
+}
+
+impl<B> Source<B>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<BoxError>,
 {
-    async fn collect(
-        mut self,
-        limit: usize,
-        shared: &Shared,
-    ) -> Result<(Bytes, Option<HeaderMap>), Failure> {
+    async fn read(mut self, limit: usize) -> Result<(Bytes, Option<HeaderMap>), Failure> {
         let (mut data, mut trailers) = (BytesMut::new(), None);
-        while let Some(frame) = poll_fn(|cx| self.poll_frame(cx, shared)).await {
+        while let Some(frame) = poll_fn(|cx| self.poll_frame(cx)).await {
             match frame?.into_data() {
                 Ok(chunk) if data.len() + chunk.len() > limit => return Err(Failure::TooLarge),
                 Ok(chunk) => data.extend_from_slice(&chunk),
@@ -131,39 +89,30 @@ where
         Ok((data.freeze(), trailers))
     }
 
-    fn poll_frame(
-        &mut self,
-        cx: &mut Context<'_>,
-        shared: &Shared,
-    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
-        shared.register(cx.waker());
-        match shared.order() {
-            Some(Order::Cancel) => return Poll::Ready(Some(Err(Failure::Canceled))),
-            Some(Order::ShutDown) => return Poll::Ready(Some(Err(Failure::ShutDown))),
-            None => {}
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        if let Some(failure) = self.until.poll_over(&self.shared, cx) {
+            return Poll::Ready(Some(Err(failure)));
         }
-        let Some(body) = &mut self.body else {
-            return Poll::Ready(None);
-        };
+        let Some(body) = &mut self.body else { return Poll::Ready(None) };
         let _entered = self.slot.enter();
         let polled = catch_unwind(AssertUnwindSafe(|| body.as_mut().poll_frame(cx)));
-        let Ok(polled) = polled else {
-            return Poll::Ready(Some(Err(Failure::Panic)));
-        };
-        let Some(frame) = ready!(polled) else {
-            return Poll::Ready(None);
-        };
-        Poll::Ready(Some(frame.map_err(|error| {
-            let error: BoxError = error.into();
-            warn!(%error, "the body of an accepted call's response broke off");
-            Failure::BodyError
-        })))
+        let Ok(polled) = polled else { return Poll::Ready(Some(Err(Failure::Panic))) };
+        Poll::Ready(ready!(polled).map(|frame| {
+            frame.map_err(|error| {
+                let error: BoxError = error.into();
+                warn!(%error, "the body of an accepted call's response broke off");
+                Failure::BodyError
+            })
+        }))
     }
 }
 
-impl<B> Drop for Scoped<B> {
+impl<B> Drop for Source<B> {
     fn drop(&mut self) {
         let _entered = self.slot.enter();
-        self.body = None;
+        let body = self.body.take();
+        if catch_unwind(AssertUnwindSafe(|| drop(body))).is_err() {
+            warn!("the body of an accepted call's response panicked while it was dropped");
+        }
     }
 }

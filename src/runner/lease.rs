@@ -32,10 +32,7 @@ enum State {
     #[default]
     Idle,
     /// The lease is renewed, and lasts until then at least, by our own clock.
-    Beating {
-        owner: Owner,
-        until: Option<Instant>,
-    },
+    Beating { owner: Owner, until: Option<Instant> },
     /// It was given back for good.
     Left,
 }
@@ -71,10 +68,7 @@ impl Runner {
             *state = State::Beating { owner, until: None };
             self.lease.phase.store(NOT_IDLE, Ordering::Release);
             drop(state);
-            let beats = Beats {
-                runner: Arc::downgrade(self),
-                owner,
-            };
+            let beats = Beats { runner: Arc::downgrade(self), owner };
             tokio::spawn(beats.renew_on());
             tokio::spawn(Self::report_on(Arc::downgrade(self)));
         }
@@ -142,17 +136,9 @@ impl Runner {
         };
         info!(operation = %record.key, ?failure, "closing an operation whose process is gone");
         let outcome = Outcome::Failure(failure);
-        let tail = Tail::Outcome {
-            revision,
-            ended: unix_now(),
-            outcome,
-        }
-        .encode();
+        let tail = Tail::Outcome { revision, ended: unix_now(), outcome }.encode();
         let close = Some(self.limits.retention);
-        self.store
-            .write(record.key, record.fence, tail, close)
-            .await
-            .map(drop)
+        self.store.write(record.key, record.fence, tail, close).await.map(drop)
     }
 
     /// Gives the lease back: what is still open can be adopted at once.

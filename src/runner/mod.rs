@@ -11,8 +11,10 @@ mod close;
 mod collect;
 mod drain;
 mod lease;
+mod parked;
 mod parking;
 mod progress;
+mod until;
 
 use std::{fmt, sync::Arc};
 
@@ -80,8 +82,6 @@ impl Drop for Runner {
 
 impl fmt::Debug for Runner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Runner")
-            .field("limits", &self.limits)
-            .finish_non_exhaustive()
+        f.debug_struct("Runner").field("limits", &self.limits).finish_non_exhaustive()
     }
 }

@@ -83,12 +83,8 @@ impl Parking {
             return None;
         }
         let free = |parked| (parked < self.most_parked).then_some(parked + 1);
-        self.parked
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, free)
-            .ok()?;
-        Some(Space {
-            parking: Arc::clone(self),
-        })
+        self.parked.fetch_update(Ordering::AcqRel, Ordering::Acquire, free).ok()?;
+        Some(Space { parking: Arc::clone(self) })
     }
 
     /// How many operations are parked.
@@ -137,10 +133,7 @@ impl Parking {
     /// Counts a result that has to wait for the store.
     pub(super) fn save(self: &Arc<Self>, bytes: usize) -> Saved {
         self.saved.fetch_add(bytes, Ordering::AcqRel);
-        Saved {
-            parking: Arc::clone(self),
-            bytes,
-        }
+        Saved { parking: Arc::clone(self), bytes }
     }
 
     fn is_closed(&self) -> bool {

@@ -39,26 +39,16 @@ pub(super) fn message(reply: Reply) -> Response<StoredBody> {
         }
     };
     let mut response = response.map(|body| StoredBody::new([body], trailers));
-    response
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, NO_STORE);
+    response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
     response
 }
 
 fn failed(dialect: &dyn Dialect, operation: &Snapshot, failure: Failure) -> Response<StoredBody> {
-    message(dialect.error(&Problem::Failed {
-        id: operation.id,
-        failure,
-    }))
+    message(dialect.error(&Problem::Failed { id: operation.id, failure }))
 }
 
 fn replay(stored: StoredResponse, patch: Patch) -> Response<StoredBody> {
-    let StoredResponse {
-        status,
-        mut headers,
-        body,
-        trailers,
-    } = stored;
+    let StoredResponse { status, mut headers, body, trailers } = stored;
     for name in patch.remove {
         headers.remove(name);
     }
@@ -97,20 +87,20 @@ pub(super) fn conditional(
     request: &Parts,
     mut response: Response<StoredBody>,
 ) -> Response<StoredBody> {
+    // A precondition is about a successful answer (RFC 9110, section 13.2.1).
+    if !response.status().is_success() {
+        return response;
+    }
     let cancel = if operation.cancel_requested { "c" } else { "" };
     let tag = format!("\"{}{cancel}\"", operation.revision);
     let etag = HeaderValue::try_from(format!("W/{tag}")).expect("digits in quotes");
-    let known = request
-        .headers
-        .get_all(header::IF_NONE_MATCH)
-        .iter()
-        .any(|value| {
-            value.to_str().is_ok_and(|list| {
-                list.split(',')
-                    .map(str::trim)
-                    .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
-            })
-        });
+    let known = request.headers.get_all(header::IF_NONE_MATCH).iter().any(|value| {
+        value.to_str().is_ok_and(|list| {
+            list.split(',')
+                .map(str::trim)
+                .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
+        })
+    });
     response.headers_mut().insert(header::ETAG, etag);
     if known {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
@@ -129,11 +119,11 @@ pub(super) fn for_method(
 ) -> Response<StoredBody> {
     if method == Method::HEAD {
         let length = response.body().len();
+        let is_bodiless =
+            matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         let headers = response.headers_mut();
-        if !headers.contains_key(header::TRAILER) {
-            headers
-                .entry(header::CONTENT_LENGTH)
-                .or_insert_with(|| HeaderValue::from(length));
+        if !is_bodiless && !headers.contains_key(header::TRAILER) {
+            headers.entry(header::CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
         }
         *response.body_mut() = StoredBody::default();
     }

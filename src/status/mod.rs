@@ -56,11 +56,7 @@ impl Status {
     ) -> Response<StoredBody> {
         let response = match route {
             Route::NotAllowed { allow } => self.error(Problem::NotAllowed { allow }),
-            Route::Operation {
-                id,
-                resource,
-                command,
-            } => match self.read(id, command).await {
+            Route::Operation { id, resource, command } => match self.read(id, command).await {
                 Err(problem) => self.error(problem),
                 Ok(operation) => self.tell(resource, command, &operation, &request),
             },
@@ -118,20 +114,12 @@ impl Status {
 
 impl fmt::Debug for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Status")
-            .field("links", &self.links)
-            .finish_non_exhaustive()
+        f.debug_struct("Status").field("links", &self.links).finish_non_exhaustive()
     }
 }
 
 fn understand(id: OperationId, record: &Record) -> Result<Snapshot, Problem> {
-    let Record {
-        head,
-        tail,
-        cancel,
-        dies_in,
-        ..
-    } = record;
+    let Record { head, tail, cancel, dies_in, .. } = record;
     Snapshot::stored(id, head, tail, *cancel, *dies_in, unix_now())
         .map_err(|error| corrupt(id, record.key, &error))
 }

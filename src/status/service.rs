@@ -61,9 +61,7 @@ impl<B> Service<Request<B>> for StatusService {
     fn call(&mut self, request: Request<B>) -> Answer {
         let status = Arc::clone(&self.status);
         let (parts, _) = request.into_parts();
-        let route = status
-            .route(&parts)
-            .or_else(|| status.dialect.route(&Mount::new(""), &parts));
+        let route = status.route(&parts).or_else(|| status.dialect.route(&Mount::new(""), &parts));
         match route {
             Some(route) => Box::pin(async move { Ok(status.answer(route, parts).await) }),
             None => {

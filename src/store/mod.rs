@@ -14,7 +14,7 @@
 //! | fences | a write is applied only if its [`Fence`] is the operation's present one and the operation is open |
 //! | the first close wins | nothing changes a closed operation until it is gone |
 //! | epochs | start at 1, and only `adopt` raises them |
-//! | repeat-safe | a verb may be repeated after its reply was lost, and answers as if it were the first time |
+//! | repeat-safe | a verb may be repeated after its reply was lost: nothing happens twice, and the answer leads the caller to the same end |
 //! | dead is gone | an operation whose retention is over is invisible, swept or not |
 //!
 //! # Example
@@ -96,7 +96,8 @@ pub trait OperationStore: Send + Sync + 'static {
     ///
     /// A `ttl` of zero gives the lease back: the owner is dead from then on, and what it holds can
     /// be adopted at once. An owner whose lease had ended, or who is new, is live again *since now*
-    /// (see [`adopt`](Self::adopt)), and told so by [`Beat::lapsed`].
+    /// (see [`adopt`](Self::adopt)), and told so by [`Beat::lapsed`]: once, so a caller that has lost
+    /// a reply may not hear of it, and relies on fences alone.
     fn heartbeat(
         &self,
         owner: Owner,
@@ -106,8 +107,8 @@ pub trait OperationStore: Send + Sync + 'static {
     /// Stores a new open operation, held by `operation.owner` with epoch 1.
     ///
     /// Refused with [`Creation::OwnerLapsed`] unless the owner's lease is live. If the key, or the
-    /// idempotency key, is taken by an operation that is not dead, that one is returned as
-    /// [`Creation::Exists`], with one exception: an open operation of the same key and owner with
+    /// idempotency key, is taken by an operation that is not dead, that one (the key's first) is
+    /// returned as [`Creation::Exists`], with one exception: an open operation of the same key and owner with
     /// epoch 1 is the caller's own, its reply was lost, and the answer is `Created` again.
     fn create(
         &self,
@@ -121,8 +122,9 @@ pub trait OperationStore: Send + Sync + 'static {
     /// it: it is then kept for that long, by the store's clock, and never changes again.
     ///
     /// A lease that ended does not matter while nobody has adopted the operation. Closing what is
-    /// closed under the same fence with the same bytes is [`Written::Applied`] again; anything
-    /// else that does not fit is [`Written::Fenced`].
+    /// closed under the same fence with the same bytes is [`Written::Applied`] again, or
+    /// [`Written::Missing`] once it is dead; anything else that does not fit is
+    /// [`Written::Fenced`].
     fn write(
         &self,
         key: Key,
@@ -138,10 +140,10 @@ pub trait OperationStore: Send + Sync + 'static {
     /// Takes over open operations whose owner's lease has ended, oldest first, at most `limit`:
     /// each is held by `by` from then on, with its epoch raised by one.
     ///
-    /// Only an owner that has itself been live without a gap for one full `ttl` may take anything
-    /// over; others are given nothing new. Operations that `by` already holds with an epoch above 1
-    /// are returned again, first, so that a lost reply strands nothing; the caller tells them by
-    /// key and epoch.
+    /// Only an owner that has itself been live without a gap for the `ttl` of its last heartbeat
+    /// may take anything over; others are given nothing new. Operations that `by` already holds
+    /// with an epoch above 1 are returned again, first, so that a lost reply strands nothing; the
+    /// caller tells them by key and epoch, and `limit` does not count them.
     fn adopt(
         &self,
         by: Owner,
@@ -194,7 +196,7 @@ pub struct Record {
 pub struct Beat {
     /// The lease had ended, or never begun: others may have adopted what the owner held.
     pub lapsed: bool,
-    /// Open operations held by the owner that somebody asked to be cancelled.
+    /// Open operations held by the owner that somebody asked to be cancelled, in no order.
     pub cancel: Vec<Key>,
 }
 

@@ -35,69 +35,33 @@ struct Kept {
 impl Model {
     pub(crate) fn heartbeat(&mut self, now: Duration, owner: Owner, ttl: Duration) -> Beat {
         let lapsed = !self.is_live(now, owner);
-        let since = if lapsed {
-            now
-        } else {
-            self.leases[&owner].since
-        };
-        self.leases.insert(
-            owner,
-            Lease {
-                since,
-                until: now.saturating_add(ttl),
-                ttl,
-            },
-        );
+        let since = if lapsed { now } else { self.leases[&owner].since };
+        self.leases.insert(owner, Lease { since, until: now.saturating_add(ttl), ttl });
         let is_asked = |kept: &&Kept| {
             matches!(
                 kept.life, Life::Open { fence, cancel: true, .. } if fence.owner == owner
             )
         };
-        let mut cancel: Vec<_> = self
-            .operations
-            .iter()
-            .filter(is_asked)
-            .map(|k| k.key)
-            .collect();
+        let mut cancel: Vec<_> = self.operations.iter().filter(is_asked).map(|k| k.key).collect();
         cancel.sort();
         Beat { lapsed, cancel }
     }
 
     pub(crate) fn create(&mut self, now: Duration, operation: NewOperation) -> Creation {
-        let NewOperation {
-            key,
-            owner,
-            idempotency,
-            head,
-        } = operation;
+        let NewOperation { key, owner, idempotency, head } = operation;
         let by_is_live = self.is_live(now, owner);
         let has_idempotency =
             |kept: &&Kept| idempotency.is_some() && kept.idempotency == idempotency;
-        let joined = self
-            .visible(now)
-            .filter(has_idempotency)
-            .find_map(|kept| kept.record(now));
+        let joined = self.visible(now).filter(has_idempotency).find_map(|kept| kept.record(now));
         let is_new = self.get(now, key).is_none();
         if is_new {
             if by_is_live && let Some(record) = joined {
                 return Creation::Exists(record);
             }
             self.operations.retain(|kept| kept.key != key);
-            self.operations.push(Kept {
-                key,
-                idempotency,
-                head,
-                life: Life::Absent,
-            });
+            self.operations.push(Kept { key, idempotency, head, life: Life::Absent });
         }
-        match self.on(
-            now,
-            key,
-            Event::Create {
-                by: owner,
-                by_is_live,
-            },
-        ) {
+        match self.on(now, key, Event::Create { by: owner, by_is_live }) {
             Effect::Applied => Creation::Created,
             Effect::OwnerLapsed => Creation::OwnerLapsed,
             effect => match self.get(now, key) {
@@ -121,11 +85,7 @@ impl Model {
     ) -> Written {
         let event = match close {
             None => Event::Write { by, tail },
-            Some(retention) => Event::Close {
-                by,
-                tail,
-                retention,
-            },
+            Some(retention) => Event::Close { by, tail, retention },
         };
         match self.on(now, key, event) {
             Effect::Applied => Written::Applied,
@@ -146,24 +106,12 @@ impl Model {
         let mut again = Vec::new();
         let mut taken = Vec::new();
         for key in keys {
-            let Some(Record {
-                fence: Fence { owner, .. },
-                ..
-            }) = self.get(now, key)
-            else {
+            let Some(Record { fence: Fence { owner, .. }, .. }) = self.get(now, key) else {
                 continue;
             };
             let by_may_adopt = by_may_adopt && taken.len() < limit as usize;
             let holder_is_live = self.is_live(now, owner);
-            match self.on(
-                now,
-                key,
-                Event::Adopt {
-                    by,
-                    by_may_adopt,
-                    holder_is_live,
-                },
-            ) {
+            match self.on(now, key, Event::Adopt { by, by_may_adopt, holder_is_live }) {
                 Effect::Exists => again.extend(self.get(now, key)),
                 Effect::Applied => taken.extend(self.get(now, key)),
                 _ => {}
@@ -187,15 +135,11 @@ impl Model {
     }
 
     fn visible(&self, now: Duration) -> impl Iterator<Item = &Kept> {
-        self.operations
-            .iter()
-            .filter(move |kept| kept.life.clone().at(now) != Life::Absent)
+        self.operations.iter().filter(move |kept| kept.life.clone().at(now) != Life::Absent)
     }
 
     fn is_live(&self, now: Duration, owner: Owner) -> bool {
-        self.leases
-            .get(&owner)
-            .is_some_and(|lease| now < lease.until)
+        self.leases.get(&owner).is_some_and(|lease| now < lease.until)
     }
 
     fn may_adopt(&self, now: Duration, owner: Owner) -> bool {
@@ -210,25 +154,11 @@ impl Kept {
     fn record(&self, now: Duration) -> Option<Record> {
         let (fence, cancel, tail, dies_in) = match self.life.clone().at(now) {
             Life::Absent => return None,
-            Life::Open {
-                fence,
-                cancel,
-                tail,
-            } => (fence, cancel, tail, None),
-            Life::Closed {
-                fence,
-                cancel,
-                tail,
-                dies_at,
-            } => (fence, cancel, tail, Some(dies_at.saturating_sub(now))),
+            Life::Open { fence, cancel, tail } => (fence, cancel, tail, None),
+            Life::Closed { fence, cancel, tail, dies_at } => {
+                (fence, cancel, tail, Some(dies_at.saturating_sub(now)))
+            }
         };
-        Some(Record {
-            key: self.key,
-            fence,
-            cancel,
-            dies_in,
-            head: self.head.clone(),
-            tail,
-        })
+        Some(Record { key: self.key, fence, cancel, dies_in, head: self.head.clone(), tail })
     }
 }

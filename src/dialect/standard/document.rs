@@ -119,18 +119,14 @@ fn word(verdict: Verdict) -> &'static str {
 impl ErrorDocument {
     fn of(outcome: &Outcome) -> Self {
         match outcome {
-            Outcome::Failure(failure) => Self {
-                code: failure.code().to_owned(),
-                message: failure.to_string(),
-            },
+            Outcome::Failure(failure) => {
+                Self { code: failure.code().to_owned(), message: failure.to_string() }
+            }
             Outcome::Response(response) => Self {
                 code: response.status.as_u16().to_string(),
                 message: format!(
                     "The service answered {}.",
-                    response
-                        .status
-                        .canonical_reason()
-                        .unwrap_or(response.status.as_str()),
+                    response.status.canonical_reason().unwrap_or(response.status.as_str()),
                 ),
             },
         }

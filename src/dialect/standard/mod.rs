@@ -104,10 +104,7 @@ impl StandardDialect {
     /// one; as it is in the document's `retryAfterMs`.
     #[must_use]
     pub fn retry_after(self, interval: Duration) -> Self {
-        Self {
-            retry_after: interval.max(Duration::from_millis(1)),
-            ..self
-        }
+        Self { retry_after: interval.max(Duration::from_millis(1)), ..self }
     }
 
     /// Which of the two URLs stands in `Location`.
@@ -180,9 +177,7 @@ impl StandardDialect {
         match (resource, self.complete) {
             (Resource::Status, Complete::SeeOther) => {
                 let mut response = self.document(StatusCode::SEE_OTHER, operation, links);
-                response
-                    .headers_mut()
-                    .insert(header::LOCATION, links.result(operation.id));
+                response.headers_mut().insert(header::LOCATION, links.result(operation.id));
                 Reply::message(response)
             }
             (Resource::Status, Complete::Replay | Complete::Document) => {
@@ -214,11 +209,7 @@ impl Dialect for StandardDialect {
             Method::OPTIONS => return None,
             _ => return Some(Route::NotAllowed { allow: ALLOW }),
         };
-        Some(Route::Operation {
-            id,
-            resource,
-            command,
-        })
+        Some(Route::Operation { id, resource, command })
     }
 
     fn accepted(&self, operation: &Snapshot, applied: Applied, links: &Links) -> Reply {
@@ -248,11 +239,7 @@ impl Dialect for StandardDialect {
     }
 
     fn error(&self, problem: &Problem) -> Reply {
-        let mut response = json(
-            problem.status(),
-            &PROBLEM_JSON,
-            &ProblemDocument::of(problem),
-        );
+        let mut response = json(problem.status(), &PROBLEM_JSON, &ProblemDocument::of(problem));
         let headers = response.headers_mut();
         match problem {
             Problem::NotAllowed { allow } => {
@@ -281,11 +268,7 @@ fn replay(outcome: &Outcome) -> Patch {
             if response.status == StatusCode::ACCEPTED
                 && !response.headers.contains_key(header::LOCATION)
     );
-    Patch {
-        status: final_202.then_some(StatusCode::OK),
-        set,
-        ..Patch::default()
-    }
+    Patch { status: final_202.then_some(StatusCode::OK), set, ..Patch::default() }
 }
 
 fn monitor(status: &HeaderValue) -> HeaderValue {
@@ -301,8 +284,6 @@ fn json(
     let body = serde_json::to_vec(document).expect("strings and numbers are always JSON");
     let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, content_type.clone());
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type.clone());
     response
 }

@@ -26,11 +26,7 @@ fn response(body: &'static [u8]) -> StoredResponse {
 }
 
 fn ended(outcome: Outcome) -> Tail {
-    Tail::Outcome {
-        revision: 7,
-        ended: Timestamp::from_unix_millis(5),
-        outcome,
-    }
+    Tail::Outcome { revision: 7, ended: Timestamp::from_unix_millis(5), outcome }
 }
 
 #[test]
@@ -42,11 +38,8 @@ fn a_head_is_read_as_it_was_written() {
 fn a_response_is_read_as_it_was_written() {
     let written = response(b"\x00\x01binary");
     let bytes = ended(Outcome::Response(Box::new(written.clone()))).encode();
-    let Ok(Tail::Outcome {
-        revision: 7,
-        outcome: Outcome::Response(read),
-        ..
-    }) = Tail::decode(&bytes)
+    let Ok(Tail::Outcome { revision: 7, outcome: Outcome::Response(read), .. }) =
+        Tail::decode(&bytes)
     else {
         panic!("not the outcome that was written");
     };
@@ -58,24 +51,11 @@ fn a_response_is_read_as_it_was_written() {
 
 #[test]
 fn progress_and_failures_are_read_as_they_were_written() {
-    let report = Report {
-        stage: Stage::Running,
-        progress: Some(0.25),
-        message: Some("däs".into()),
-    };
+    let report =
+        Report { stage: Stage::Running, progress: Some(0.25), message: Some("däs".into()) };
     let updated = Timestamp::from_unix_millis(9);
-    let bytes = Tail::Progress {
-        revision: 3,
-        updated,
-        report: report.clone(),
-    }
-    .encode();
-    let Ok(Tail::Progress {
-        revision: 3,
-        report: read,
-        ..
-    }) = Tail::decode(&bytes)
-    else {
+    let bytes = Tail::Progress { revision: 3, updated, report: report.clone() }.encode();
+    let Ok(Tail::Progress { revision: 3, report: read, .. }) = Tail::decode(&bytes) else {
         panic!("not the progress that was written");
     };
     assert_eq!(read, report);
@@ -83,19 +63,13 @@ fn progress_and_failures_are_read_as_they_were_written() {
     let bytes = ended(Outcome::Failure(Failure::Lost)).encode();
     assert!(matches!(
         Tail::decode(&bytes),
-        Ok(Tail::Outcome {
-            outcome: Outcome::Failure(Failure::Lost),
-            ..
-        })
+        Ok(Tail::Outcome { outcome: Outcome::Failure(Failure::Lost), .. })
     ));
 }
 
 #[test]
 fn a_flipped_bit_is_always_noticed() {
-    for whole in [
-        head().encode(),
-        ended(Outcome::Response(Box::new(response(b"body")))).encode(),
-    ] {
+    for whole in [head().encode(), ended(Outcome::Response(Box::new(response(b"body")))).encode()] {
         for bit in 0..whole.len() * 8 {
             let mut bytes = whole.to_vec();
             bytes[bit / 8] ^= 1 << (bit % 8);
@@ -111,10 +85,7 @@ fn another_version_is_told_from_rubbish() {
     let mut bytes = head().encode().to_vec();
     bytes[2] = 2;
     assert_eq!(Head::decode(&bytes), Err(DecodeError::UnknownFormat));
-    assert_eq!(
-        Head::decode(b"{\"json\": true}"),
-        Err(DecodeError::NotAnEnvelope)
-    );
+    assert_eq!(Head::decode(b"{\"json\": true}"), Err(DecodeError::NotAnEnvelope));
     assert_eq!(Head::decode(b""), Err(DecodeError::NotAnEnvelope));
 }
 

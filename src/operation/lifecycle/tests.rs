@@ -20,13 +20,7 @@ fn steps(history: Vec<(Duration, Event)>) -> impl Iterator<Item = Step> {
         let before = life.clone().at(now);
         let (after, effect) = life.clone().on(now, event.clone());
         life = after.clone();
-        Step {
-            now,
-            event,
-            before,
-            after,
-            effect,
-        }
+        Step { now, event, before, after, effect }
     })
 }
 
@@ -198,18 +192,8 @@ proptest! {
 fn a_closed_operation_is_gone_the_moment_its_retention_is_over() {
     let by = Fence::first(owner(1));
     let second = Duration::from_secs(1);
-    let (life, _) = Life::Absent.on(
-        second,
-        Event::Create {
-            by: by.owner,
-            by_is_live: true,
-        },
-    );
-    let close = Event::Close {
-        by,
-        tail: Bytes::from_static(b"end"),
-        retention: second,
-    };
+    let (life, _) = Life::Absent.on(second, Event::Create { by: by.owner, by_is_live: true });
+    let close = Event::Close { by, tail: Bytes::from_static(b"end"), retention: second };
     let (life, effect) = life.on(second, close.clone());
     assert_eq!(effect, Effect::Applied);
     let last_moment = second * 2 - Duration::from_nanos(1);
@@ -222,37 +206,17 @@ fn a_closed_operation_is_gone_the_moment_its_retention_is_over() {
 fn a_dead_operation_leaves_its_place_to_a_new_one() {
     let by = Fence::first(owner(1));
     let tail = Bytes::from_static(b"end");
-    let life = Life::Closed {
-        fence: by,
-        cancel: true,
-        tail,
-        dies_at: Duration::ZERO,
-    };
-    let create = Event::Create {
-        by: by.owner,
-        by_is_live: true,
-    };
-    let new = Life::Open {
-        fence: by,
-        cancel: false,
-        tail: Bytes::new(),
-    };
+    let life = Life::Closed { fence: by, cancel: true, tail, dies_at: Duration::ZERO };
+    let create = Event::Create { by: by.owner, by_is_live: true };
+    let new = Life::Open { fence: by, cancel: false, tail: Bytes::new() };
     assert_eq!(life.on(Duration::ZERO, create), (new, Effect::Applied));
 }
 
 #[test]
 fn a_retention_without_end_never_ends() {
     let fence = Fence::first(owner(1));
-    let open = Life::Open {
-        fence,
-        cancel: false,
-        tail: Bytes::new(),
-    };
-    let close = Event::Close {
-        by: fence,
-        tail: Bytes::new(),
-        retention: Duration::MAX,
-    };
+    let open = Life::Open { fence, cancel: false, tail: Bytes::new() };
+    let close = Event::Close { by: fence, tail: Bytes::new(), retention: Duration::MAX };
     let (life, _) = open.on(Duration::from_secs(1), close);
     assert_eq!(life.clone().at(Duration::from_secs(u64::MAX)), life);
 }

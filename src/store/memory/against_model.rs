@@ -41,12 +41,7 @@ enum Verb {
     Heartbeat(Owner, Duration),
     Create(NewOperation),
     Get(Key),
-    Write {
-        key: Key,
-        by: Fence,
-        tail: Bytes,
-        close: Option<Duration>,
-    },
+    Write { key: Key, by: Fence, tail: Bytes, close: Option<Duration> },
     Cancel(Key),
     Adopt(Owner, u32),
     Forget(Key),
@@ -75,21 +70,13 @@ impl ReferenceStateMachine for Reference {
 
     fn transitions(state: &Self) -> BoxedStrategy<Verb> {
         // Random fences seldom fit; these do, so that much is written and closed.
-        let records = keys()
-            .into_iter()
-            .filter_map(|key| state.model.get(state.now, key));
+        let records = keys().into_iter().filter_map(|key| state.model.get(state.now, key));
         let mut fitting: Vec<_> = records.map(|record| (record.key, record.fence)).collect();
         fitting.push((key(0), Fence::first(owner(0))));
         let fence = (any_owner(), 1_u64..4).prop_map(|(owner, epoch)| Fence { owner, epoch });
         let target = prop_oneof![3 => select(fitting), 1 => (any_key(), fence)];
-        let write = (target, 0_u8..3, proptest::option::of(quarters(0..20))).prop_map(
-            |((key, by), tail, close)| Verb::Write {
-                key,
-                by,
-                tail: bytes(tail),
-                close,
-            },
-        );
+        let write = (target, 0_u8..3, proptest::option::of(quarters(0..20)))
+            .prop_map(|((key, by), tail, close)| Verb::Write { key, by, tail: bytes(tail), close });
         prop_oneof![
             3 => quarters(0..9).prop_map(Verb::Wait),
             4 => (any_owner(), quarters(0..13)).prop_map(|(owner, ttl)| Verb::Heartbeat(owner, ttl)),
@@ -114,12 +101,9 @@ impl ReferenceStateMachine for Reference {
             Verb::Heartbeat(owner, ttl) => Answer::Beat(model.heartbeat(*now, owner, ttl)),
             Verb::Create(operation) => Answer::Creation(model.create(*now, operation)),
             Verb::Get(key) => Answer::Record(model.get(*now, key)),
-            Verb::Write {
-                key,
-                by,
-                tail,
-                close,
-            } => Answer::Written(model.write(*now, key, by, tail, close)),
+            Verb::Write { key, by, tail, close } => {
+                Answer::Written(model.write(*now, key, by, tail, close))
+            }
             Verb::Cancel(key) => Answer::Record(model.cancel(*now, key)),
             Verb::Adopt(by, limit) => Answer::Adopted(model.adopt(*now, by, limit)),
             Verb::Forget(key) => {
@@ -141,15 +125,8 @@ impl StateMachineTest for Tested {
 
     fn init_test(_: &Reference) -> Self {
         let mut runtime = runtime::Builder::new_current_thread();
-        let runtime = runtime
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .expect("a runtime");
-        Self {
-            runtime,
-            store: MemoryStore::with_capacity(CAPACITY),
-        }
+        let runtime = runtime.enable_time().start_paused(true).build().expect("a runtime");
+        Self { runtime, store: MemoryStore::with_capacity(CAPACITY) }
     }
 
     fn apply(tested: Self, reference: &Reference, verb: Verb) -> Self {
@@ -160,15 +137,8 @@ impl StateMachineTest for Tested {
 
     fn check_invariants(tested: &Self, reference: &Reference) {
         for key in keys() {
-            let record = tested
-                .runtime
-                .block_on(tested.store.get(key))
-                .expect("memory");
-            assert_eq!(
-                record,
-                reference.model.get(reference.now, key),
-                "what is stored"
-            );
+            let record = tested.runtime.block_on(tested.store.get(key)).expect("memory");
+            assert_eq!(record, reference.model.get(reference.now, key), "what is stored");
         }
     }
 
@@ -191,28 +161,14 @@ impl Tested {
             }
         }
         tokio::time::advance(Duration::from_secs(60)).await;
-        store
-            .heartbeat(owner(0), Duration::from_secs(1))
-            .await
-            .expect("memory");
+        store.heartbeat(owner(0), Duration::from_secs(1)).await.expect("memory");
         let head = Bytes::from_static(&[0; CAPACITY]);
         for idempotency in [Some([0; 32]), Some([1; 32])] {
-            let operation = NewOperation {
-                key: key(0),
-                owner: owner(0),
-                idempotency,
-                head: head.clone(),
-            };
-            assert_eq!(
-                store.create(operation).await.expect("room"),
-                Creation::Created
-            );
-            let close = store.write(
-                key(0),
-                Fence::first(owner(0)),
-                Bytes::new(),
-                Some(Duration::ZERO),
-            );
+            let operation =
+                NewOperation { key: key(0), owner: owner(0), idempotency, head: head.clone() };
+            assert_eq!(store.create(operation).await.expect("room"), Creation::Created);
+            let close =
+                store.write(key(0), Fence::first(owner(0)), Bytes::new(), Some(Duration::ZERO));
             assert_eq!(close.await.expect("memory"), Written::Applied);
         }
     }
@@ -231,12 +187,9 @@ impl Tested {
                 Answer::Creation(store.create(operation).await.expect("memory"))
             }
             Verb::Get(key) => Answer::Record(store.get(key).await.expect("memory")),
-            Verb::Write {
-                key,
-                by,
-                tail,
-                close,
-            } => Answer::Written(store.write(key, by, tail, close).await.expect("memory")),
+            Verb::Write { key, by, tail, close } => {
+                Answer::Written(store.write(key, by, tail, close).await.expect("memory"))
+            }
             Verb::Cancel(key) => Answer::Record(store.cancel(key).await.expect("memory")),
             Verb::Adopt(by, limit) => {
                 Answer::Adopted(store.adopt(by, limit).await.expect("memory"))
@@ -260,12 +213,7 @@ impl Tested {
 fn creation() -> impl Strategy<Value = NewOperation> {
     let idempotency = proptest::option::of((0_u8..2).prop_map(|key| [key; 32]));
     (any_key(), any_owner(), idempotency, 0_u8..3).prop_map(|(key, owner, idempotency, head)| {
-        NewOperation {
-            key,
-            owner,
-            idempotency,
-            head: bytes(head),
-        }
+        NewOperation { key, owner, idempotency, head: bytes(head) }
     })
 }
 

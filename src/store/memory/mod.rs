@@ -98,9 +98,7 @@ impl Default for MemoryStore {
 
 impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryStore")
-            .field("capacity", &self.capacity)
-            .finish_non_exhaustive()
+        f.debug_struct("MemoryStore").field("capacity", &self.capacity).finish_non_exhaustive()
     }
 }
 
@@ -120,11 +118,7 @@ impl OperationStore for MemoryStore {
             let repeated = record.key == operation.key
                 && record.fence == Fence::first(operation.owner)
                 && !record.is_closed();
-            return Ok(if repeated {
-                Creation::Created
-            } else {
-                Creation::Exists(record)
-            });
+            return Ok(if repeated { Creation::Created } else { Creation::Exists(record) });
         }
         writer.make_room(0, operation.head.len())?;
         writer.open(operation);
@@ -133,10 +127,7 @@ impl OperationStore for MemoryStore {
 
     async fn get(&self, key: Key) -> Result<Option<Record>, StoreError> {
         let now = self.now();
-        Ok(self
-            .shelf
-            .look(key, |entry| entry.record(key, now))
-            .flatten())
+        Ok(self.shelf.look(key, |entry| entry.record(key, now)).flatten())
     }
 
     async fn write(
@@ -148,18 +139,12 @@ impl OperationStore for MemoryStore {
     ) -> Result<Written, StoreError> {
         let mut writer = Writer::new(self);
         let now = writer.now;
-        let found = self
-            .shelf
-            .look(key, |entry| entry.meet(by, &tail, close.is_some(), now));
+        let found = self.shelf.look(key, |entry| entry.meet(by, &tail, close.is_some(), now));
         match found.unwrap_or(Found::Settled(Written::Missing)) {
             Found::Settled(answer) => Ok(answer),
             Found::Writable { size, head } => {
                 writer.make_room(size, head + tail.len())?;
-                writer.replace(
-                    key,
-                    tail,
-                    close.map(|retention| now.saturating_add(retention)),
-                );
+                writer.replace(key, tail, close.map(|retention| now.saturating_add(retention)));
                 Ok(Written::Applied)
             }
         }
@@ -191,11 +176,7 @@ impl OperationStore for MemoryStore {
                 keys.push(orphan.key);
             }
         }
-        let read = |key| {
-            self.shelf
-                .look(key, |entry| entry.record(key, now))
-                .flatten()
-        };
+        let read = |key| self.shelf.look(key, |entry| entry.record(key, now)).flatten();
         Ok(keys.into_iter().filter_map(read).collect())
     }
 

@@ -54,41 +54,24 @@ impl Owners {
         }
         lease.until = now.saturating_add(ttl);
         lease.ttl = ttl;
-        Beat {
-            lapsed,
-            cancel: lease.held.canceled.iter().copied().collect(),
-        }
+        Beat { lapsed, cancel: lease.held.canceled.iter().copied().collect() }
     }
 
     pub(super) fn is_live(&self, owner: Owner, now: Duration) -> bool {
-        self.leases
-            .get(&owner)
-            .is_some_and(|lease| lease.is_live(now))
+        self.leases.get(&owner).is_some_and(|lease| lease.is_live(now))
     }
 
     pub(super) fn may_adopt(&self, owner: Owner, now: Duration) -> bool {
-        self.leases
-            .get(&owner)
-            .is_some_and(|lease| lease.may_adopt(now))
+        self.leases.get(&owner).is_some_and(|lease| lease.may_adopt(now))
     }
 
     /// A new operation.
     pub(super) fn hold(&mut self, owner: Owner, turn: u64, key: Key) {
-        self.leases
-            .entry(owner)
-            .or_default()
-            .held
-            .open
-            .insert(turn, key);
+        self.leases.entry(owner).or_default().held.open.insert(turn, key);
     }
 
     pub(super) fn cancel(&mut self, owner: Owner, key: Key) {
-        self.leases
-            .entry(owner)
-            .or_default()
-            .held
-            .canceled
-            .insert(key);
+        self.leases.entry(owner).or_default().held.canceled.insert(key);
     }
 
     /// The operation is not open any more.
@@ -103,16 +86,12 @@ impl Owners {
         let Some(Lease { held, .. }) = self.leases.get(&owner) else {
             return Vec::new();
         };
-        held.adopted
-            .iter()
-            .filter_map(|turn| held.open.get(turn).copied())
-            .collect()
+        held.adopted.iter().filter_map(|turn| held.open.get(turn).copied()).collect()
     }
 
     /// What dead owners hold: the oldest `limit`, oldest first.
     pub(super) fn orphans(&mut self, limit: usize, now: Duration) -> Vec<Orphan> {
-        self.leases
-            .retain(|_, lease| lease.is_live(now) || !lease.held.open.is_empty());
+        self.leases.retain(|_, lease| lease.is_live(now) || !lease.held.open.is_empty());
         let dead = self.leases.iter().filter(|(_, lease)| !lease.is_live(now));
         let mut orphans: Vec<_> = dead
             .flat_map(|(&holder, lease)| {
@@ -128,10 +107,7 @@ impl Owners {
     /// Moves an operation from its dead holder to `by`.
     pub(super) fn adopt(&mut self, orphan: &Orphan, by: Owner) {
         let Orphan { key, turn, holder } = *orphan;
-        let canceled = self
-            .leases
-            .get_mut(&holder)
-            .is_some_and(|l| l.held.remove(turn, key));
+        let canceled = self.leases.get_mut(&holder).is_some_and(|l| l.held.remove(turn, key));
         let held = &mut self.leases.entry(by).or_default().held;
         held.open.insert(turn, key);
         held.adopted.insert(turn);

@@ -62,9 +62,7 @@ const SHARDS: usize = 64;
 
 impl Shelf {
     pub(super) fn new() -> Self {
-        Self {
-            shards: array::from_fn(|_| Mutex::default()),
-        }
+        Self { shards: array::from_fn(|_| Mutex::default()) }
     }
 
     /// The operation, dead or not.
@@ -87,9 +85,7 @@ impl Shelf {
     fn shard(&self, key: Key) -> MutexGuard<'_, Shard> {
         // The last byte, for the first ones choose the place within the shard.
         let shard = usize::from(key.as_bytes()[15]) % SHARDS;
-        self.shards[shard]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -110,10 +106,9 @@ impl Entry {
             return Found::Settled(Written::Missing);
         }
         match self.phase {
-            Phase::Open { .. } if self.fence == by => Found::Writable {
-                size: self.size(),
-                head: self.head.len(),
-            },
+            Phase::Open { .. } if self.fence == by => {
+                Found::Writable { size: self.size(), head: self.head.len() }
+            }
             // The reply to the first close was lost.
             Phase::Closed { .. } if closing && self.fence == by && self.tail == tail => {
                 Found::Settled(Written::Applied)

@@ -37,10 +37,7 @@ impl Store {
     }
 
     async fn leave(&self, by: u8) {
-        self.0
-            .heartbeat(owner(by), Duration::ZERO)
-            .await
-            .expect("a beat");
+        self.0.heartbeat(owner(by), Duration::ZERO).await.expect("a beat");
     }
 
     async fn create(&self, key: u8, by: u8) -> Creation {
@@ -48,9 +45,7 @@ impl Store {
     }
 
     async fn create_keyed(&self, key: u8, by: u8, idempotency: u8) -> Creation {
-        self.try_create(key, by, Some([idempotency; 32]), b"head")
-            .await
-            .expect("room")
+        self.try_create(key, by, Some([idempotency; 32]), b"head").await.expect("room")
     }
 
     async fn try_create(
@@ -61,14 +56,7 @@ impl Store {
         head: &'static [u8],
     ) -> Result<Creation, StoreError> {
         let head = Bytes::from_static(head);
-        self.0
-            .create(NewOperation {
-                key: id(key),
-                owner: owner(by),
-                idempotency,
-                head,
-            })
-            .await
+        self.0.create(NewOperation { key: id(key), owner: owner(by), idempotency, head }).await
     }
 
     async fn get(&self, key: u8) -> Option<Record> {
@@ -76,18 +64,12 @@ impl Store {
     }
 
     async fn write(&self, key: u8, by: Fence, tail: &'static [u8]) -> Written {
-        self.0
-            .write(id(key), by, Bytes::from_static(tail), None)
-            .await
-            .expect("room")
+        self.0.write(id(key), by, Bytes::from_static(tail), None).await.expect("room")
     }
 
     async fn close(&self, key: u8, by: Fence, tail: &'static [u8]) -> Written {
         let tail = Bytes::from_static(tail);
-        self.0
-            .write(id(key), by, tail, Some(RETENTION))
-            .await
-            .expect("room")
+        self.0.write(id(key), by, tail, Some(RETENTION)).await.expect("room")
     }
 
     async fn cancel(&self, key: u8) -> Option<Record> {
@@ -98,14 +80,9 @@ impl Store {
     async fn adopt(&self, by: u8, limit: u32) -> Vec<(u8, u64)> {
         let records = self.0.adopt(owner(by), limit).await.expect("records");
         assert!(
-            records
-                .iter()
-                .all(|record| record.fence.owner == owner(by) && !record.is_closed())
+            records.iter().all(|record| record.fence.owner == owner(by) && !record.is_closed())
         );
-        records
-            .iter()
-            .map(|record| (record.key.as_bytes()[0], record.fence.epoch))
-            .collect()
+        records.iter().map(|record| (record.key.as_bytes()[0], record.fence.epoch)).collect()
     }
 
     async fn forget(&self, key: u8) {
@@ -133,10 +110,7 @@ fn owner(number: u8) -> Owner {
 }
 
 fn fence(by: u8, epoch: u64) -> Fence {
-    Fence {
-        owner: owner(by),
-        epoch,
-    }
+    Fence { owner: owner(by), epoch }
 }
 
 // === leases ===
@@ -156,19 +130,11 @@ async fn a_beat_says_whether_the_lease_had_ended() {
 #[tokio::test(start_paused = true)]
 async fn create_is_refused_unless_the_lease_is_live() {
     let store = Store::new().await;
-    assert_eq!(
-        store.create(1, 3).await,
-        Creation::OwnerLapsed,
-        "never seen"
-    );
+    assert_eq!(store.create(1, 3).await, Creation::OwnerLapsed, "never seen");
     advance(TTL - MOMENT).await;
     assert_eq!(store.create(1, 1).await, Creation::Created);
     advance(MOMENT).await;
-    assert_eq!(
-        store.create(1, 1).await,
-        Creation::OwnerLapsed,
-        "a repetition"
-    );
+    assert_eq!(store.create(1, 1).await, Creation::OwnerLapsed, "a repetition");
     assert_eq!(store.create(2, 1).await, Creation::OwnerLapsed);
     assert_eq!(store.get(2).await, None);
     store.beat(1).await;
@@ -185,14 +151,7 @@ async fn a_new_operation_is_read_as_it_was_written() {
     store.create(1, 1).await;
     let head = Bytes::from_static(b"head");
     let (cancel, dies_in, tail) = (false, None, Bytes::new());
-    let record = Record {
-        key: id(1),
-        fence: fence(1, 1),
-        cancel,
-        dies_in,
-        head,
-        tail,
-    };
+    let record = Record { key: id(1), fence: fence(1, 1), cancel, dies_in, head, tail };
     assert_eq!(store.get(1).await, Some(record));
 }
 
@@ -202,9 +161,7 @@ async fn a_creation_may_be_repeated_while_the_operation_is_the_callers_own() {
     for _ in 0..2 {
         assert_eq!(store.create_keyed(1, 1, 7).await, Creation::Created);
     }
-    let Creation::Exists(record) = store.create(1, 2).await else {
-        panic!("another's operation")
-    };
+    let Creation::Exists(record) = store.create(1, 2).await else { panic!("another's operation") };
     assert_eq!(Some(record), store.get(1).await);
     store.close(1, fence(1, 1), b"end").await;
     assert!(matches!(store.create(1, 1).await, Creation::Exists(r) if r.is_closed()));
@@ -232,11 +189,7 @@ async fn an_idempotency_key_belongs_to_one_operation_until_that_is_gone() {
     assert!(is_first(store.create_keyed(2, 2, 7).await));
     advance(RETENTION).await;
     store.beat(2).await;
-    assert_eq!(
-        store.create_keyed(2, 2, 7).await,
-        Creation::Created,
-        "dead, though not swept"
-    );
+    assert_eq!(store.create_keyed(2, 2, 7).await, Creation::Created, "dead, though not swept");
     store.sweep(9).await;
     assert!(matches!(store.create_keyed(3, 2, 7).await, Creation::Exists(r) if r.key == id(2)));
     store.close(2, fence(2, 1), b"end").await;
@@ -252,16 +205,9 @@ async fn a_dead_key_may_be_used_again_and_dies_in_its_own_time() {
     advance(RETENTION).await;
     store.beat(2).await;
     assert_eq!(store.create(1, 2).await, Creation::Created);
-    assert_eq!(
-        store.create_keyed(2, 2, 7).await,
-        Creation::Created,
-        "the old one's key is free"
-    );
+    assert_eq!(store.create_keyed(2, 2, 7).await, Creation::Created, "the old one's key is free");
     assert_eq!(store.sweep(9).await, 0, "the new operation is open");
-    assert_eq!(
-        store.get(1).await.map(|record| record.fence),
-        Some(fence(2, 1))
-    );
+    assert_eq!(store.get(1).await.map(|record| record.fence), Some(fence(2, 1)));
 }
 
 // === write ===
@@ -274,16 +220,8 @@ async fn a_write_under_any_other_fence_is_refused() {
     store.adopt(2, 9).await;
     let record = store.get(1).await;
     for stale in [fence(1, 1), fence(2, 1), fence(1, 2), fence(2, 3)] {
-        assert_eq!(
-            store.write(1, stale, b"progress").await,
-            Written::Fenced,
-            "{stale:?}"
-        );
-        assert_eq!(
-            store.close(1, stale, b"end").await,
-            Written::Fenced,
-            "{stale:?}"
-        );
+        assert_eq!(store.write(1, stale, b"progress").await, Written::Fenced, "{stale:?}");
+        assert_eq!(store.close(1, stale, b"end").await, Written::Fenced, "{stale:?}");
     }
     assert_eq!(store.get(1).await, record);
     assert_eq!(store.close(1, fence(2, 2), b"end").await, Written::Applied);
@@ -295,23 +233,14 @@ async fn nothing_changes_a_closed_operation() {
     store.create(1, 1).await;
     assert_eq!(store.close(1, fence(1, 1), b"end").await, Written::Applied);
     let record = store.get(1).await;
-    assert_eq!(
-        store.write(1, fence(1, 1), b"progress").await,
-        Written::Fenced
-    );
+    assert_eq!(store.write(1, fence(1, 1), b"progress").await, Written::Fenced);
     assert_eq!(store.write(1, fence(1, 1), b"end").await, Written::Fenced);
-    assert_eq!(
-        store.close(1, fence(1, 1), b"other end").await,
-        Written::Fenced
-    );
+    assert_eq!(store.close(1, fence(1, 1), b"other end").await, Written::Fenced);
     assert_eq!(store.close(1, fence(2, 1), b"end").await, Written::Fenced);
     assert_eq!(store.cancel(1).await, record);
     store.outlive_owner_1().await;
     assert_eq!(store.adopt(2, 9).await, []);
-    let later = store.get(1).await.map(|r| Record {
-        dies_in: Some(RETENTION),
-        ..r
-    });
+    let later = store.get(1).await.map(|r| Record { dies_in: Some(RETENTION), ..r });
     assert_eq!(later, record);
 }
 
@@ -322,10 +251,7 @@ async fn a_close_may_be_repeated_and_does_not_prolong_the_retention() {
     store.close(1, fence(1, 1), b"end").await;
     advance(RETENTION / 2).await;
     assert_eq!(store.close(1, fence(1, 1), b"end").await, Written::Applied);
-    assert_eq!(
-        store.get(1).await.and_then(|r| r.dies_in),
-        Some(RETENTION / 2)
-    );
+    assert_eq!(store.get(1).await.and_then(|r| r.dies_in), Some(RETENTION / 2));
 }
 
 #[tokio::test(start_paused = true)]
@@ -333,15 +259,9 @@ async fn a_lapsed_owner_closes_what_nobody_adopted() {
     let store = Store::new().await;
     store.create(1, 1).await;
     advance(TTL * 2).await;
-    assert_eq!(
-        store.write(1, fence(1, 1), b"progress").await,
-        Written::Applied
-    );
+    assert_eq!(store.write(1, fence(1, 1), b"progress").await, Written::Applied);
     assert_eq!(store.close(1, fence(1, 1), b"end").await, Written::Applied);
-    assert_eq!(
-        store.get(1).await.map(|r| r.tail),
-        Some(Bytes::from_static(b"end"))
-    );
+    assert_eq!(store.get(1).await.map(|r| r.tail), Some(Bytes::from_static(b"end")));
 }
 
 // === death ===
@@ -365,9 +285,7 @@ async fn an_operation_is_invisible_the_moment_its_retention_is_over() {
 async fn a_retention_without_end_never_ends() {
     let store = Store::new().await;
     store.create(1, 1).await;
-    let close = store
-        .0
-        .write(id(1), fence(1, 1), Bytes::new(), Some(Duration::MAX));
+    let close = store.0.write(id(1), fence(1, 1), Bytes::new(), Some(Duration::MAX));
     assert_eq!(close.await.expect("room"), Written::Applied);
     advance(RETENTION * 1000).await;
     assert_eq!(store.sweep(9).await, 0);
@@ -392,20 +310,12 @@ async fn a_sweep_frees_dead_operations_first_to_die_first_up_to_its_limit() {
     for (key, wait) in [(1, 100), (2, 200), (3, 30), (4, 5000)] {
         store.create(key, 1).await;
         let close = Some(Duration::from_millis(wait));
-        store
-            .0
-            .write(id(key), fence(1, 1), Bytes::new(), close)
-            .await
-            .expect("room");
+        store.0.write(id(key), fence(1, 1), Bytes::new(), close).await.expect("room");
     }
     assert_eq!(store.sweep(9).await, 0);
     advance(Duration::from_millis(100)).await;
     assert_eq!(store.sweep(1).await, 1);
-    assert_eq!(
-        store.sweep(9).await,
-        1,
-        "the second one lives for another 100 ms"
-    );
+    assert_eq!(store.sweep(9).await, 1, "the second one lives for another 100 ms");
     advance(Duration::from_millis(100)).await;
     assert_eq!(store.sweep(0).await, 0);
     assert_eq!(store.sweep(9).await, 1);
@@ -422,18 +332,10 @@ async fn a_key_that_was_used_again_is_not_swept_in_its_predecessors_place() {
     for (key, wait) in [(1, 100), (2, 200)] {
         store.create(key, 1).await;
         let close = Some(Duration::from_millis(wait));
-        store
-            .0
-            .write(id(key), fence(1, 1), Bytes::new(), close)
-            .await
-            .expect("room");
+        store.0.write(id(key), fence(1, 1), Bytes::new(), close).await.expect("room");
     }
     advance(Duration::from_millis(100)).await;
-    assert_eq!(
-        store.sweep(9).await,
-        1,
-        "which looks at the second in which both die"
-    );
+    assert_eq!(store.sweep(9).await, 1, "which looks at the second in which both die");
     store.forget(2).await;
     store.create(2, 1).await;
     advance(Duration::from_millis(100)).await;
@@ -567,11 +469,7 @@ async fn what_was_adopted_is_given_again_until_it_is_closed_and_uses_up_no_limit
     store.close(2, fence(2, 2), b"end").await;
     assert_eq!(store.adopt(2, 9).await, [(1, 2), (3, 2), (4, 2)]);
     store.leave(2).await;
-    assert_eq!(
-        store.adopt(2, 9).await,
-        [(1, 2), (3, 2), (4, 2)],
-        "nothing new, but what it holds"
-    );
+    assert_eq!(store.adopt(2, 9).await, [(1, 2), (3, 2), (4, 2)], "nothing new, but what it holds");
 }
 
 #[tokio::test(start_paused = true)]
@@ -599,18 +497,11 @@ async fn a_creation_that_does_not_fit_changes_nothing() {
     let full = store.try_create(2, 1, Some([7; 32]), b"1234567").await;
     assert!(matches!(full, Err(StoreError::Full)), "{full:?}");
     let too_large = store.try_create(2, 1, Some([7; 32]), b"12345678901").await;
-    assert!(
-        matches!(too_large, Err(StoreError::TooLarge)),
-        "{too_large:?}"
-    );
+    assert!(matches!(too_large, Err(StoreError::TooLarge)), "{too_large:?}");
     assert_eq!(store.get(2).await, None);
     let fits = store.try_create(3, 1, Some([7; 32]), b"123456").await;
     assert_eq!(fits.expect("room"), Creation::Created);
-    assert_eq!(
-        store.create(1, 1).await,
-        Creation::Created,
-        "a repetition needs no room"
-    );
+    assert_eq!(store.create(1, 1).await, Creation::Created, "a repetition needs no room");
 }
 
 #[tokio::test(start_paused = true)]
@@ -621,24 +512,12 @@ async fn a_write_that_does_not_fit_changes_nothing() {
     assert_eq!(store.write(1, fence(1, 1), b"12").await, Written::Applied);
     let record = store.get(1).await;
     let write = async |tail: &'static [u8]| {
-        store
-            .0
-            .write(
-                id(1),
-                fence(1, 1),
-                Bytes::from_static(tail),
-                Some(RETENTION),
-            )
-            .await
+        store.0.write(id(1), fence(1, 1), Bytes::from_static(tail), Some(RETENTION)).await
     };
     assert!(matches!(write(b"123").await, Err(StoreError::Full)));
     assert!(matches!(write(b"1234567").await, Err(StoreError::TooLarge)));
     assert_eq!(store.get(1).await, record);
-    assert_eq!(
-        store.write(1, fence(1, 1), b"21").await,
-        Written::Applied,
-        "in the old one's room"
-    );
+    assert_eq!(store.write(1, fence(1, 1), b"21").await, Written::Applied, "in the old one's room");
     assert_eq!(store.write(1, fence(1, 1), b"").await, Written::Applied);
     assert_eq!(store.write(2, fence(1, 1), b"12").await, Written::Applied);
 }
@@ -648,14 +527,8 @@ async fn a_write_that_is_refused_needs_no_room() {
     let store = Store::with_capacity(8).await;
     store.create(1, 1).await;
     let too_large = b"more than there will ever be";
-    assert_eq!(
-        store.write(1, fence(2, 1), too_large).await,
-        Written::Fenced
-    );
-    assert_eq!(
-        store.write(2, fence(1, 1), too_large).await,
-        Written::Missing
-    );
+    assert_eq!(store.write(1, fence(2, 1), too_large).await, Written::Fenced);
+    assert_eq!(store.write(2, fence(1, 1), too_large).await, Written::Missing);
 }
 
 #[tokio::test(start_paused = true)]
@@ -665,10 +538,7 @@ async fn dead_and_forgotten_operations_make_room() {
         store.create(key, 1).await;
         store.close(key, fence(1, 1), b"").await;
     }
-    assert!(matches!(
-        store.try_create(3, 1, None, b"head").await,
-        Err(StoreError::Full)
-    ));
+    assert!(matches!(store.try_create(3, 1, None, b"head").await, Err(StoreError::Full)));
     store.forget(1).await;
     assert_eq!(store.create(3, 1).await, Creation::Created);
     advance(RETENTION).await;
@@ -691,10 +561,7 @@ fn at_the_same_time<T: Send, const N: usize>(workers: [impl FnOnce() -> T + Send
                 })
             })
             .collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().expect("no panic"))
-            .collect()
+        threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
     })
 }
 
@@ -717,10 +584,7 @@ async fn of_a_close_and_an_adoption_exactly_one_wins() {
     };
     let adopt = || {
         (0..KEYS).for_each(|_| drop(done(store.adopt(2, 1))));
-        done(store.adopt(2, 0))
-            .into_iter()
-            .map(|(key, _)| key)
-            .collect()
+        done(store.adopt(2, 0)).into_iter().map(|(key, _)| key).collect()
     };
     let workers: [&(dyn Fn() -> Vec<u8> + Sync); 2] = [&close, &adopt];
     let mut won = at_the_same_time(workers).concat();
@@ -742,10 +606,7 @@ async fn of_many_closes_exactly_one_wins() {
             (0..KEYS)
                 .filter(|&key| done(store.close(key, fence(1, 1), end)) == Written::Applied)
                 .inspect(|&key| {
-                    assert_eq!(
-                        done(store.get(key)).map(|r| r.tail),
-                        Some(Bytes::from_static(end))
-                    );
+                    assert_eq!(done(store.get(key)).map(|r| r.tail), Some(Bytes::from_static(end)));
                 })
                 .collect::<Vec<_>>()
         }

@@ -25,10 +25,7 @@ pub(super) struct Wheel {
 
 impl Wheel {
     pub(super) fn add(&mut self, key: Key, dies_at: Duration) {
-        self.later
-            .entry(dies_at.as_secs())
-            .or_default()
-            .insert(key, dies_at);
+        self.later.entry(dies_at.as_secs()).or_default().insert(key, dies_at);
     }
 
     pub(super) fn remove(&mut self, key: Key, dies_at: Duration) {
@@ -48,12 +45,7 @@ impl Wheel {
         while let Some(bucket) = self.later.first_entry()
             && *bucket.key() <= now.as_secs()
         {
-            self.soon.extend(
-                bucket
-                    .remove()
-                    .into_iter()
-                    .map(|(key, at)| Reverse((at, key))),
-            );
+            self.soon.extend(bucket.remove().into_iter().map(|(key, at)| Reverse((at, key))));
         }
         match self.soon.peek() {
             Some(Reverse((dies_at, _))) if *dies_at <= now => {

@@ -45,21 +45,13 @@ impl<'a> Writer<'a> {
         let ledger = store.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         // Read under the lock, so that time never runs backwards from one verb to the next.
         let now = store.now();
-        Self {
-            ledger,
-            shelf: &store.shelf,
-            now,
-            capacity: store.capacity,
-        }
+        Self { ledger, shelf: &store.shelf, now, capacity: store.capacity }
     }
 
     /// The operation that has the key, or else the one that has the idempotency key.
     pub(super) fn taken(&mut self, operation: &NewOperation) -> Option<Record> {
         self.find(operation.key).or_else(|| {
-            let key = *self
-                .ledger
-                .idempotency
-                .get(operation.idempotency.as_ref()?)?;
+            let key = *self.ledger.idempotency.get(operation.idempotency.as_ref()?)?;
             self.find(key)
         })
     }
@@ -75,12 +67,7 @@ impl<'a> Writer<'a> {
 
     /// Shelves an operation whose key and idempotency key are free.
     pub(super) fn open(&mut self, operation: NewOperation) {
-        let NewOperation {
-            key,
-            owner,
-            idempotency,
-            head,
-        } = operation;
+        let NewOperation { key, owner, idempotency, head } = operation;
         let ledger = &mut *self.ledger;
         let turn = ledger.turns;
         ledger.turns += 1;

@@ -1,0 +1,200 @@
+//! What a handler and the one who runs its call tell each other, in this process.
+
+use std::{
+    collections::HashMap,
+    fmt, mem,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicU8, AtomicU64, Ordering},
+    },
+    task::Waker,
+};
+
+use futures_util::task::AtomicWaker;
+use tokio::sync::Notify;
+
+use super::{Key, OperationId, Report, Stage};
+
+/// What a handler and the one who runs it tell each other. In this process only.
+pub(crate) struct Shared {
+    id: OperationId,
+    /// An [`Order`], or 0. Only ever set once.
+    order: AtomicU8,
+    /// An [`Ask`], raised only.
+    ask: AtomicU8,
+    /// Whoever runs the call; woken by orders and asks.
+    runner: AtomicWaker,
+    /// Handlers waiting for [`Operation::canceled`].
+    listeners: Notify,
+    report: Mutex<Report>,
+    /// How many tails have been written.
+    revision: AtomicU64,
+    /// Set when the call is accepted.
+    reports: OnceLock<Arc<Reports>>,
+}
+
+/// Why a running operation has to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Order {
+    Cancel = 1,
+    ShutDown = 2,
+}
+
+/// What the handler has asked for.
+#[repr(u8)]
+pub(super) enum Ask {
+    /// To be told of a cancellation, and to end by itself.
+    Listen = 1,
+    /// To be deferred now.
+    Defer = 2,
+}
+
+/// The operations of this process that have something to report.
+#[derive(Debug, Default)]
+pub(crate) struct Reports {
+    changed: Mutex<HashMap<Key, Arc<Shared>>>,
+    news: Notify,
+}
+
+// === impl Shared ===
+
+impl Shared {
+    pub(super) fn new(id: OperationId) -> Self {
+        Self {
+            id,
+            order: AtomicU8::new(0),
+            ask: AtomicU8::new(0),
+            runner: AtomicWaker::new(),
+            listeners: Notify::new(),
+            report: Mutex::new(Report::at(Stage::Running)),
+            revision: AtomicU64::new(0),
+            reports: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn id(&self) -> OperationId {
+        self.id
+    }
+
+    /// From now on what the handler says is queued to be stored.
+    pub(crate) fn attach(self: &Arc<Self>, reports: &Arc<Reports>) {
+        if self.reports.set(Arc::clone(reports)).is_ok() && self.latest().has_news() {
+            reports.push(self);
+        }
+    }
+
+    /// The number of the tail that is written next.
+    pub(crate) fn next_revision(&self) -> u64 {
+        self.revision.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    /// The latest report.
+    pub(crate) fn latest(&self) -> Report {
+        self.locked().clone()
+    }
+
+    /// Says whether the call still waits for the service.
+    pub(crate) fn set_stage(self: &Arc<Self>, stage: Stage) {
+        self.report(|report| report.stage = stage);
+    }
+
+    /// Orders the operation to end, unless it was ordered to before.
+    pub(crate) fn give(&self, order: Order) {
+        let first =
+            self.order.compare_exchange(0, order as u8, Ordering::AcqRel, Ordering::Acquire);
+        if first.is_ok() {
+            self.listeners.notify_waiters();
+            self.runner.wake();
+        }
+    }
+
+    pub(crate) fn order(&self) -> Option<Order> {
+        match self.order.load(Ordering::Acquire) {
+            0 => None,
+            1 => Some(Order::Cancel),
+            _ => Some(Order::ShutDown),
+        }
+    }
+
+    /// Waits for an order.
+    pub(super) async fn ordered(&self) {
+        loop {
+            let notified = self.listeners.notified();
+            if self.order().is_some() {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    /// Wakes `waker` at the next order or ask.
+    pub(crate) fn register(&self, waker: &Waker) {
+        self.runner.register(waker);
+    }
+
+    /// Whether the handler wants to end by itself.
+    pub(crate) fn listens(&self) -> bool {
+        self.asked(Ask::Listen)
+    }
+
+    pub(crate) fn wants_deferral(&self) -> bool {
+        self.asked(Ask::Defer)
+    }
+
+    fn asked(&self, ask: Ask) -> bool {
+        self.ask.load(Ordering::Acquire) & ask as u8 != 0
+    }
+
+    pub(super) fn ask(&self, ask: Ask) {
+        self.ask.fetch_or(ask as u8, Ordering::AcqRel);
+        self.runner.wake();
+    }
+
+    pub(super) fn report(self: &Arc<Self>, change: impl FnOnce(&mut Report)) {
+        let mut report = self.locked();
+        let before = report.clone();
+        change(&mut report);
+        let changed = *report != before;
+        drop(report);
+        if let Some(reports) = self.reports.get()
+            && changed
+        {
+            reports.push(self);
+        }
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Report> {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+// === impl Reports ===
+
+impl Reports {
+    fn push(&self, shared: &Arc<Shared>) {
+        self.locked().insert(Key::of(shared.id), Arc::clone(shared));
+        self.news.notify_one();
+    }
+
+    /// Waits until somebody has something to report, or is [woken](Self::wake), and takes all that
+    /// is there.
+    pub(crate) async fn next(&self) -> HashMap<Key, Arc<Shared>> {
+        self.news.notified().await;
+        mem::take(&mut *self.locked())
+    }
+
+    pub(crate) fn wake(&self) {
+        self.news.notify_one();
+    }
+
+    fn locked(&self) -> MutexGuard<'_, HashMap<Key, Arc<Shared>>> {
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
