@@ -1,7 +1,7 @@
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Response, Uri, request::Parts};
+use http::{HeaderValue, Method, Response, Uri};
 
 use crate::{
     body::{BoxError, Keep, StoredBody, Wrap},
@@ -13,6 +13,7 @@ use crate::{
     layer::RespondAsyncLayer,
     limits::{Disconnect, Limits, Refusal},
     policy::{Choice, Defer, Policy},
+    request::RequestHead,
     runner::{OnError, Runner},
     status::Status,
     store::{BoundedStore, MemoryStore, OperationStore, SharedStore},
@@ -28,7 +29,7 @@ use crate::{
 /// | [`max_result_bytes`](Self::max_result_bytes) of one response | 8 MiB | the operation fails as too large |
 /// | bytes of all operations, in [`MemoryStore`] | 256 MiB | late calls are held; results wait for room |
 /// | [`max_saved_bytes`](Self::max_saved_bytes) of results that wait for the store | 64 MiB | late calls are held |
-/// | [`early_body_bytes`](Self::early_body_bytes) of a request received before its call | 64 KiB | the 202 waits for the upload (HTTP/1) |
+/// | [`early_body_bytes`](Self::early_body_bytes) of a request received before its call | 64 KiB | the 202 waits for the upload |
 /// | [`max_wait`](Self::max_wait) that `Prefer: wait` may ask for | 25 s | less is granted |
 /// | [`store_timeout`](Self::store_timeout) of each store call, `create` included | 2.5 s | it counts as unavailable |
 /// | [`retention`](Self::retention) of an operation that has ended | 1 h | 404 |
@@ -126,7 +127,10 @@ impl<M> Builder<M> {
 
     /// Decides for each call whether it is deferred, and when, in the place of the methods and the
     /// deadline. Not asked about requests that [never](crate::policy) are.
-    pub fn policy(mut self, policy: impl Fn(&Parts) -> Deferral + Send + Sync + 'static) -> Self {
+    pub fn policy(
+        mut self,
+        policy: impl Fn(&RequestHead<'_>) -> Deferral + Send + Sync + 'static,
+    ) -> Self {
         self.policy.choice = Choice::Hook(Arc::new(policy));
         self
     }
@@ -172,8 +176,7 @@ impl<M> Builder<M> {
     }
 
     /// How large a request body of declared length may be to be received before the service is
-    /// called; 64 KiB by default. Larger ones are read by the service, and over HTTP/1 the 202
-    /// waits for that.
+    /// called; 64 KiB by default. Larger ones are read by the service, and the 202 waits for that.
     pub fn early_body_bytes(mut self, bytes: usize) -> Self {
         self.limits.early_body = bytes;
         self
@@ -225,8 +228,8 @@ impl<M> Builder<M> {
         self
     }
 
-    /// What happens to calls whose callers leave before they have been answered: they are dropped
-    /// by default.
+    /// What happens to calls that may be deferred when their callers leave before they have been
+    /// answered: they are dropped by default.
     pub fn on_disconnect(mut self, disconnect: Disconnect) -> Self {
         self.limits.disconnect = disconnect;
         self

@@ -9,17 +9,15 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Method, Request, Response, uri::PathAndQuery};
+use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
-use tracing::Span;
 
 use crate::{
-    body::{BoxError, Gate, RequestBody, StoredBody, WrapBody},
-    call::{Call, OwnedCall, Progress},
+    body::{BoxError, RequestBody, StoredBody, WrapBody},
+    call::{Call, Facts, Kind, OwnedCall, Progress, Upload},
     clock::unix_now,
-    dialect::Applied,
     guard::Guard,
     limits::Refusal,
     operation::{Head, Snapshot, Stage},
@@ -64,39 +62,13 @@ pin_project! {
 /// An answer of the layer itself.
 pub(crate) type Answer = Pin<Box<dyn Future<Output = Response<StoredBody>> + Send>>;
 
-/// A call that may be deferred.
+/// A call that may be deferred, and what it takes to defer it.
 pub(crate) struct Race<S, B>
 where
     S: Service<Request<RequestBody<B>>>,
 {
     pub(crate) call: OwnedCall<S, B>,
     pub(crate) guard: Arc<Guard>,
-    pub(crate) kind: Kind,
-    pub(crate) upload: Upload,
-    pub(crate) applied: Applied,
-    pub(crate) method: Method,
-    pub(crate) target: PathAndQuery,
-    /// The span in which the service was called.
-    pub(crate) span: Span,
-}
-
-/// Which calls are deferred.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// Those that are not answered at the deadline.
-    Late,
-    /// All, unless they fail within the grace.
-    Eager,
-}
-
-/// What keeps a caller from being answered before the request has been read.
-pub(crate) enum Upload {
-    /// Nothing: there is no body, or it goes on being read all the same.
-    Free,
-    /// The body is received before the service is called.
-    Early,
-    /// The body is read by the service.
-    Tracked(Gate),
 }
 
 /// What became of a call when it was polled.
@@ -115,19 +87,17 @@ impl<S, B, M> ResponseFuture<S, B, M>
 where
     S: Service<Request<RequestBody<B>>>,
 {
+    #[inline]
     pub(crate) fn passing(call: Call<S, B>, wrap: M) -> Self {
         Self { state: State::Passing { call }, wrap }
     }
 
-    /// As [`passing`](Self::passing), carried on if its caller leaves.
-    pub(crate) fn held(call: OwnedCall<S, B>, wrap: M) -> Self {
-        Self { state: State::Held { call }, wrap }
-    }
-
+    #[inline]
     pub(crate) fn racing(race: Race<S, B>, timer: Timer, wrap: M) -> Self {
         Self { state: State::Racing { race, timer }, wrap }
     }
 
+    #[inline]
     pub(crate) fn own(answer: Answer, wrap: M) -> Self {
         Self { state: State::Own { answer }, wrap }
     }
@@ -147,6 +117,7 @@ where
 {
     type Output = Result<Response<M::Body>, S::Error>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let (mut state, wrap) = (this.state, this.wrap);
@@ -256,7 +227,7 @@ where
     R::Error: Into<BoxError>,
 {
     fn poll_call(&mut self, cx: &mut Context<'_>) -> Turn<Result<Response<R>, S::Error>> {
-        match (self.call.poll(cx), self.kind) {
+        match (self.call.poll(cx), self.call.facts().kind) {
             (Poll::Pending, _) => Turn::Pending,
             (Poll::Ready(Ok(response)), Kind::Eager) if response.status().as_u16() < 400 => {
                 self.call.put_back(Ok(response));
@@ -276,7 +247,7 @@ where
 
     /// Ready once answering the caller does not cut the request off.
     fn poll_upload(&self, cx: &mut Context<'_>) -> Poll<()> {
-        match &self.upload {
+        match &self.call.facts().upload {
             Upload::Free => Poll::Ready(()),
             Upload::Tracked(gate) => gate.poll_passed(cx),
             // Whoever receives it is polled with the call.
@@ -297,15 +268,12 @@ where
         let Some(shared) = self.call.claim() else {
             return self.refuse();
         };
-        let head = Head {
-            created: unix_now(),
-            method: self.method.clone(),
-            target: self.target.clone(),
-            stage,
-        };
+        let Facts { method, target, span, .. } = self.call.facts();
+        let (method, target) = (method.clone(), target.clone());
+        let head = Head { created: unix_now(), method, target, stage };
         let runner = &self.guard.runner;
         let patience = Timer::after(runner.limits().store_timeout);
-        let acceptance = runner.accept(shared, head, space, self.span.clone());
+        let acceptance = runner.accept(shared, head, space, span.clone());
         ControlFlow::Continue(State::Accepting { race: self, acceptance, patience })
     }
 
@@ -325,7 +293,8 @@ where
         let parked = accepted.take();
         let (head, report) = (parked.head().clone(), parked.shared().latest());
         let operation = Snapshot::accepted(parked.shared().id(), head, report);
+        let answer = self.guard.status.accepted(&operation, self.call.facts().applied);
         parked.carry(self.call.into_inner());
-        self.guard.status.accepted(&operation, self.applied)
+        answer
     }
 }

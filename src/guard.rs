@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use http::request::Parts;
-
 use crate::{
-    dialect::{Applied, Route},
-    policy::{Deferral, Policy, Scan},
+    deferral::Deferral,
+    dialect::Route,
+    policy::{Decision, Policy, Scan},
+    request::RequestHead,
     runner::Runner,
     status::Status,
 };
@@ -33,7 +33,8 @@ pub(crate) enum Routes {
 
 impl Guard {
     /// What the request asks of an operation; `None` if it is for the service.
-    pub(crate) fn route(&self, request: &Parts) -> Option<Route> {
+    #[inline]
+    pub(crate) fn route(&self, request: &RequestHead<'_>) -> Option<Route> {
         match self.routes {
             Routes::Own => self.status.route(request),
             Routes::External => None,
@@ -41,12 +42,14 @@ impl Guard {
     }
 
     /// Whether, and when, the call may be deferred, and what of its preference that honours.
-    pub(crate) fn decide(&self, request: &Parts, scan: &Scan) -> (Deferral, Applied) {
+    pub(crate) fn decide(&self, request: &RequestHead<'_>, scan: Scan) -> Decision {
         let decision = self.policy.decide(request, scan);
-        let applied = Applied::new(decision.applied.respond_async, decision.applied.wait);
         match decision.deferral {
-            Deferral::Never => (Deferral::Never, applied),
-            chosen => (self.status.dialect.deferral(request, chosen), applied),
+            Deferral::Never => decision,
+            chosen => {
+                let deferral = self.status.dialect.deferral(request, chosen);
+                Decision { deferral, ..decision }
+            }
         }
     }
 }

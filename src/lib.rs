@@ -153,6 +153,7 @@ mod limits;
 mod operation;
 pub mod policy;
 mod preference;
+mod request;
 mod runner;
 mod service;
 mod status;
@@ -173,6 +174,7 @@ pub use self::{
         Failure, Operation, OperationId, Outcome, ParseIdError, Snapshot, State, StoredResponse,
     },
     policy::Defer,
+    request::RequestHead,
     runner::{Drained, Undeferrable},
     service::RespondAsync,
     status::StatusService,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 
 /// The two preferences of RFC 7240 that say when to answer.
 ///
@@ -10,11 +10,12 @@ use http::HeaderMap;
 /// preference in it counts (section 2). Preferences that are unknown or malformed are skipped, for a
 /// preference never makes a request fail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Preference {
+#[non_exhaustive]
+pub struct Preference {
     /// `respond-async` (section 4.1): the caller understands a `202 Accepted`.
-    pub(crate) respond_async: bool,
+    pub respond_async: bool,
     /// `wait` (section 4.3): how long the caller would wait for an answer, in whole seconds.
-    pub(crate) wait: Option<Duration>,
+    pub wait: Option<Duration>,
 }
 
 /// One preference of the list; its parameters are of no use here.
@@ -39,6 +40,19 @@ impl Preference {
             }
         }
         preference
+    }
+
+    /// The value of a `Preference-Applied` field (section 3) that names these preferences; `None` if
+    /// there are none.
+    pub fn header(self) -> Option<HeaderValue> {
+        let wait = self.wait.map(|wait| format!("wait={}", wait.as_secs()));
+        let text = match (self.respond_async, wait) {
+            (false, None) => return None,
+            (true, None) => return Some(HeaderValue::from_static("respond-async")),
+            (true, Some(wait)) => format!("respond-async, {wait}"),
+            (false, Some(wait)) => wait,
+        };
+        Some(HeaderValue::try_from(text).expect("digits and letters are a header value"))
     }
 
     fn add(&mut self, member: &Member<'_>) {

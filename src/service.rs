@@ -5,19 +5,21 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response, Version, request::Parts, uri::PathAndQuery};
+use http::{Request, Response, uri::PathAndQuery};
 use http_body::Body;
 use tower_service::Service;
-use tracing::Span;
+use tracing::{Span, level_filters::LevelFilter};
 
 use crate::{
     body::{BoxError, RequestBody, Wrap, WrapBody},
-    call::{Call, Orphans, OwnedCall},
-    future::{Kind, Race, ResponseFuture, Upload},
+    call::{Call, Facts, Kind, Orphans, OwnedCall, Upload},
+    deferral::Deferral,
+    future::{Race, ResponseFuture},
     guard::Guard,
     limits::Disconnect,
     operation::Slot,
-    policy::{Deferral, Scan},
+    policy::{Decision, Scan},
+    request::RequestHead,
     runner::carry_on,
     timer::Timer,
 };
@@ -66,13 +68,13 @@ impl<S: Clone, M> RespondAsync<S, M> {
     }
 
     /// Calls the service as soon as it is ready: now, if it is.
-    fn start<B>(&mut self, parts: Parts, body: RequestBody<B>, slot: Slot) -> Call<S, B>
+    #[inline]
+    fn start<B>(&mut self, request: Request<RequestBody<B>>, slot: Slot) -> Call<S, B>
     where
         S: Service<Request<RequestBody<B>>>,
         B: Body<Data = Bytes>,
         B::Error: Into<BoxError>,
     {
-        let request = Request::from_parts(parts, body);
         // There is no task to wake yet: the call asks again with its own waker.
         match self.inner.poll_ready(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Ok(())) => Call::running(&mut self.inner, request, slot),
@@ -82,30 +84,25 @@ impl<S: Clone, M> RespondAsync<S, M> {
     }
 
     /// Calls the service so that its caller can be answered before it has read the request.
-    fn start_guarded<B>(&mut self, parts: Parts, body: B, scan: &Scan) -> (Call<S, B>, Upload)
+    #[inline]
+    fn start_guarded<B>(&mut self, request: Request<B>, scan: Scan) -> (Call<S, B>, Upload)
     where
         S: Service<Request<RequestBody<B>>>,
         B: Body<Data = Bytes>,
         B::Error: Into<BoxError>,
     {
         let slot = Slot::Unused;
-        if body.is_end_stream() {
-            return (self.start(parts, RequestBody::live(body), slot), Upload::Free);
+        if request.body().is_end_stream() {
+            return (self.start(request.map(RequestBody::live), slot), Upload::Free);
         }
-        // Over HTTP/2 the request goes on being read after it has been answered.
-        let is_cut_off = parts.version < Version::HTTP_2;
         let limit = self.guard.runner.limits().early_body;
-        let declared = body.size_hint().exact();
+        let declared = request.body().size_hint().exact();
         if !scan.expects && declared.is_some_and(|length| length <= limit as u64) {
-            let upload = if is_cut_off { Upload::Early } else { Upload::Free };
-            return (Call::receiving(self.instance(), parts, body, limit, slot), upload);
+            return (Call::receiving(self.instance(), request, limit, slot), Upload::Early);
         }
-        if is_cut_off {
-            let (body, gate) = RequestBody::tracked(body);
-            (self.start(parts, body, slot), Upload::Tracked(gate))
-        } else {
-            (self.start(parts, RequestBody::live(body), slot), Upload::Free)
-        }
+        let (parts, body) = request.into_parts();
+        let (body, gate) = RequestBody::tracked(body);
+        (self.start(Request::from_parts(parts, body), slot), Upload::Tracked(gate))
     }
 }
 
@@ -147,35 +144,34 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let (parts, body) = request.into_parts();
-        if let Some(route) = self.guard.route(&parts) {
+        let head = RequestHead::from(&request);
+        if let Some(route) = self.guard.route(&head) {
             let status = Arc::clone(&self.guard.status);
+            let (parts, _) = request.into_parts();
             let answer = Box::pin(status.answer(route, parts));
             return ResponseFuture::own(answer, self.wrap.clone());
         }
-        let scan = Scan::of(&parts.headers);
-        let (deferral, applied) = self.guard.decide(&parts, &scan);
+        let scan = Scan::of(head.headers);
+        let Decision { deferral, applied } = self.guard.decide(&head, scan);
         let (kind, after) = match deferral {
             Deferral::After(after) => (Kind::Late, after),
             Deferral::Eager => (Kind::Eager, self.guard.policy.async_grace),
             Deferral::Never => {
-                let call = self.start(parts, RequestBody::live(body), Slot::Outside);
-                return match self.orphans() {
-                    None => ResponseFuture::passing(call, self.wrap.clone()),
-                    orphans => {
-                        ResponseFuture::held(OwnedCall::new(call, orphans), self.wrap.clone())
-                    }
-                };
+                let call = self.start(request.map(RequestBody::live), Slot::Outside);
+                return ResponseFuture::passing(call, self.wrap.clone());
             }
         };
-        let method = parts.method.clone();
-        let target = parts.uri.path_and_query().cloned();
+        let method = head.method.clone();
+        let target = head.uri.path_and_query().cloned();
         let target = target.unwrap_or_else(|| PathAndQuery::from_static("/"));
-        let span = Span::current();
-        let (call, upload) = self.start_guarded(parts, body, &scan);
-        let call = OwnedCall::new(call, self.orphans());
-        let guard = Arc::clone(&self.guard);
-        let race = Race { call, guard, kind, upload, applied, method, target, span };
+        let span = match LevelFilter::current() {
+            LevelFilter::OFF => Span::none(),
+            _ => Span::current(),
+        };
+        let (call, upload) = self.start_guarded(request, scan);
+        let facts = Facts { kind, upload, applied, method, target, span };
+        let call = OwnedCall::new(call, facts, self.orphans());
+        let race = Race { call, guard: Arc::clone(&self.guard) };
         ResponseFuture::racing(race, Timer::after(after), self.wrap.clone())
     }
 }

@@ -10,8 +10,8 @@ use futures_util::task::AtomicWaker;
 
 /// Tells when a request body has ended, failed or been dropped.
 ///
-/// An HTTP/1 server stops reading a request once it has been answered. A 202 that overtook the
-/// body would cut the service's input off, so it waits at this gate.
+/// An HTTP/1 server stops reading a request once it has been answered, and some HTTP/2 clients stop
+/// sending it. A 202 that overtook the body would cut the service's input off, so it waits here.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Gate(Arc<Inner>);
 

@@ -60,6 +60,7 @@ pub(crate) struct Receipt<B> {
 
 impl<B> RequestBody<B> {
     /// The caller's own body.
+    #[inline]
     pub(crate) fn live(body: B) -> Self {
         Self { kind: Kind::Live { body, opener: None } }
     }

@@ -10,18 +10,20 @@
 //!
 //! ```
 //! use bytes::Bytes;
-//! use http::{Method, Response, StatusCode, header, request::Parts};
+//! use http::{Method, Response, StatusCode, header};
 //! use tower_respond_async::{
-//!     Snapshot, State,
-//!     dialect::{Applied, Command, Dialect, Links, Mount, Patch, Problem, Reply, Resource, Route},
+//!     RequestHead, Snapshot, State,
+//!     dialect::{
+//!         Command, Dialect, Links, Mount, Patch, Preference, Problem, Reply, Resource, Route,
+//!     },
 //! };
 //!
 //! struct Plain;
 //!
 //! impl Dialect for Plain {
-//!     fn route(&self, mount: &Mount, request: &Parts) -> Option<Route> {
+//!     fn route(&self, mount: &Mount, request: &RequestHead<'_>) -> Option<Route> {
 //!         let id = mount.strip(request.uri.path())?.strip_prefix('/')?.parse().ok()?;
-//!         let command = match request.method {
+//!         let command = match *request.method {
 //!             Method::GET | Method::HEAD => Command::Get,
 //!             Method::DELETE => Command::Cancel,
 //!             _ => return Some(Route::NotAllowed { allow: "GET, HEAD, DELETE" }),
@@ -29,7 +31,7 @@
 //!         Some(Route::Operation { id, resource: Resource::Result, command })
 //!     }
 //!
-//!     fn accepted(&self, operation: &Snapshot, _: Applied, links: &Links) -> Reply {
+//!     fn accepted(&self, operation: &Snapshot, _: Preference, links: &Links) -> Reply {
 //!         let mut response = Response::new(Bytes::from_static(b"later\n"));
 //!         *response.status_mut() = StatusCode::ACCEPTED;
 //!         response.headers_mut().insert(header::LOCATION, links.status(operation.id));
@@ -39,7 +41,7 @@
 //!     fn poll(&self, _: Resource, _: Command, operation: &Snapshot, links: &Links) -> Reply {
 //!         match &operation.state {
 //!             State::NotStarted | State::Running { .. } => {
-//!                 self.accepted(operation, Applied::default(), links)
+//!                 self.accepted(operation, Preference::default(), links)
 //!             }
 //!             State::Ended { .. } => Reply::Replay(Patch::default()),
 //!         }
@@ -54,41 +56,41 @@
 //! ```
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use crate::{
     deferral::Deferral,
     operation::{Failure, OperationId, Outcome, Snapshot, StoredResponse},
+    request::RequestHead,
 };
 
-mod applied;
 mod links;
 mod problem;
 mod standard;
 
 pub use self::{
-    applied::Applied,
     links::{Links, Mount},
     problem::Problem,
     standard::{Complete, Pending, StandardDialect},
 };
+pub use crate::preference::Preference;
 
 /// One way of speaking of operations. See the [module](self) for an example.
 pub trait Dialect: Send + Sync + 'static {
     /// What the request asks of an operation; `None` if it is none of ours, and the service's.
     ///
     /// Called for every request, so it has to be quick to say no.
-    fn route(&self, mount: &Mount, request: &Parts) -> Option<Route>;
+    fn route(&self, mount: &Mount, request: &RequestHead<'_>) -> Option<Route>;
 
     /// Whether, and when, a call is deferred that the policy `chosen` to defer: by default, as
     /// chosen. Some protocols forbid to defer what was not asked for, others accept nothing else.
-    fn deferral(&self, request: &Parts, chosen: Deferral) -> Deferral {
+    fn deferral(&self, request: &RequestHead<'_>, chosen: Deferral) -> Deferral {
         let _ = request;
         chosen
     }
 
     /// The answer to a call that was accepted.
-    fn accepted(&self, operation: &Snapshot, applied: Applied, links: &Links) -> Reply;
+    fn accepted(&self, operation: &Snapshot, applied: Preference, links: &Links) -> Reply;
 
     /// The answer to whoever asks for an operation, or has just cancelled it.
     fn poll(

@@ -3,7 +3,12 @@
 //! A [`Slot`] travels with the call. While the call is polled (or dropped) its slot is swapped into
 //! a thread-local, so a call that never asks for its operation pays two swaps and nothing else.
 
-use std::{cell::Cell, fmt, mem, sync::Arc};
+use std::{
+    cell::Cell,
+    fmt,
+    mem::{self, ManuallyDrop},
+    sync::Arc,
+};
 
 use super::{
     OperationId, Stage,
@@ -46,7 +51,16 @@ pub(crate) enum Slot {
 }
 
 thread_local! {
-    static CURRENT: Cell<Slot> = const { Cell::new(Slot::Outside) };
+    // Without a destructor the thread-local needs no registration. Nothing is lost: whoever enters a
+    // slot takes it out again.
+    static CURRENT: Cell<ManuallyDrop<Slot>> =
+        const { Cell::new(ManuallyDrop::new(Slot::Outside)) };
+}
+
+/// Makes `slot` current, and returns what was.
+#[inline]
+fn swap(slot: Slot) -> Slot {
+    ManuallyDrop::into_inner(CURRENT.replace(ManuallyDrop::new(slot)))
 }
 
 /// The longest message that is kept, in bytes.
@@ -57,9 +71,9 @@ const MAX_MESSAGE: usize = 1024;
 impl Operation {
     /// The operation of the call that is being polled on this thread.
     pub fn current() -> Self {
-        let slot = CURRENT.take().used(OperationId::random);
+        let slot = swap(Slot::Outside).used(OperationId::random);
         let shared = slot.shared().cloned();
-        CURRENT.set(slot);
+        swap(slot);
         Self(shared)
     }
 
@@ -136,22 +150,23 @@ impl fmt::Debug for Operation {
 
 impl Slot {
     /// Makes this the current operation until the guard is dropped, also by a panic.
+    #[inline]
     pub(crate) fn enter(&mut self) -> Entered<'_> {
         // A call that cannot be deferred leaves a call around it visible.
         let swapped = !matches!(self, Self::Outside);
         if swapped {
-            CURRENT.set(mem::replace(self, CURRENT.take()));
+            *self = swap(mem::take(self));
         }
         Entered { slot: swapped.then_some(self) }
     }
 
     /// The service of the current call has begun.
     pub(crate) fn note_started() {
-        let slot = CURRENT.take();
+        let slot = swap(Self::Outside);
         if let Self::Used(shared) = &slot {
             shared.set_stage(Stage::Running);
         }
-        CURRENT.set(slot);
+        swap(slot);
     }
 
     /// The shared part of a call that is about to be accepted.
@@ -189,10 +204,10 @@ pub(crate) struct Entered<'a> {
 }
 
 impl Drop for Entered<'_> {
+    #[inline]
     fn drop(&mut self) {
         if let Some(slot) = &mut self.slot {
-            let before = mem::take(*slot);
-            **slot = CURRENT.replace(before);
+            **slot = swap(mem::take(*slot));
         }
     }
 }

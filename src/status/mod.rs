@@ -15,9 +15,10 @@ pub use self::service::StatusService;
 use crate::{
     body::StoredBody,
     clock::unix_now,
-    dialect::{Applied, Command, Dialect, Links, Mount, Problem, Reply, Resource, Route},
+    dialect::{Command, Dialect, Links, Mount, Preference, Problem, Reply, Resource, Route},
     hub::Hub,
     operation::{Key, OperationId, Order, Snapshot},
+    request::RequestHead,
     store::{BoundedStore, OperationStore, Record, StoreError},
 };
 
@@ -34,12 +35,16 @@ pub(crate) struct Status {
 
 impl Status {
     /// What the request asks of an operation; `None` if it is for the service.
-    pub(crate) fn route(&self, request: &Parts) -> Option<Route> {
+    pub(crate) fn route(&self, request: &RequestHead<'_>) -> Option<Route> {
         self.dialect.route(&self.mount, request)
     }
 
     /// The answer to a call that was accepted.
-    pub(crate) fn accepted(&self, operation: &Snapshot, applied: Applied) -> Response<StoredBody> {
+    pub(crate) fn accepted(
+        &self,
+        operation: &Snapshot,
+        applied: Preference,
+    ) -> Response<StoredBody> {
         let reply = self.dialect.accepted(operation, applied, &self.links);
         finish::reply(&*self.dialect, reply, operation)
     }

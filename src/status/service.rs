@@ -13,6 +13,7 @@ use super::Status;
 use crate::{
     body::StoredBody,
     dialect::{Mount, Problem},
+    request::RequestHead,
 };
 
 /// Answers for operations where the layer itself cannot be outermost: a service to be mounted at
@@ -60,10 +61,13 @@ impl<B> Service<Request<B>> for StatusService {
 
     fn call(&mut self, request: Request<B>) -> Answer {
         let status = Arc::clone(&self.status);
-        let (parts, _) = request.into_parts();
-        let route = status.route(&parts).or_else(|| status.dialect.route(&Mount::new(""), &parts));
+        let head = RequestHead::from(&request);
+        let route = status.route(&head).or_else(|| status.dialect.route(&Mount::new(""), &head));
         match route {
-            Some(route) => Box::pin(async move { Ok(status.answer(route, parts).await) }),
+            Some(route) => {
+                let (parts, _) = request.into_parts();
+                Box::pin(async move { Ok(status.answer(route, parts).await) })
+            }
             None => {
                 let unknown: Ready<_> = ready(Ok(status.error(Problem::Unknown)));
                 Box::pin(unknown)

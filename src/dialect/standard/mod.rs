@@ -5,16 +5,17 @@ mod document;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts,
-};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 
 use self::document::{ProblemDocument, StatusDocument};
 use super::{
-    Applied, Command, Dialect, Links, Mount, PENDING, Patch, Problem, RESPOND_ASYNC, Reply,
+    Command, Dialect, Links, Mount, PENDING, Patch, Preference, Problem, RESPOND_ASYNC, Reply,
     Resource, Route, STORED, UNAVAILABLE,
 };
-use crate::operation::{Outcome, Snapshot, State};
+use crate::{
+    operation::{Outcome, Snapshot, State},
+    request::RequestHead,
+};
 
 /// The default dialect.
 ///
@@ -195,7 +196,7 @@ impl Default for StandardDialect {
 }
 
 impl Dialect for StandardDialect {
-    fn route(&self, mount: &Mount, request: &Parts) -> Option<Route> {
+    fn route(&self, mount: &Mount, request: &RequestHead<'_>) -> Option<Route> {
         let rest = mount.strip(request.uri.path())?.strip_prefix('/')?;
         let (id, resource) = match rest.split_once('/') {
             None => (rest, Resource::Status),
@@ -203,7 +204,7 @@ impl Dialect for StandardDialect {
             Some(_) => return None,
         };
         let id = id.parse().ok()?;
-        let command = match request.method {
+        let command = match *request.method {
             Method::GET | Method::HEAD => Command::Get,
             Method::DELETE => Command::Cancel,
             Method::OPTIONS => return None,
@@ -212,7 +213,7 @@ impl Dialect for StandardDialect {
         Some(Route::Operation { id, resource, command })
     }
 
-    fn accepted(&self, operation: &Snapshot, applied: Applied, links: &Links) -> Reply {
+    fn accepted(&self, operation: &Snapshot, applied: Preference, links: &Links) -> Reply {
         let mut response = self.document(StatusCode::ACCEPTED, operation, links);
         if let Some(applied) = applied.header() {
             response.headers_mut().insert(PREFERENCE_APPLIED, applied);

@@ -1,0 +1,95 @@
+//! `respond-async-facade`: see `--help` and the README.
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
+use respond_async_facade::options::Options;
+use respond_async_facade::proxy::Proxy;
+use respond_async_facade::server;
+use respond_async_facade::signals::Signals;
+use respond_async_facade::upstream::Upstream;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use tower_layer::Layer;
+use tower_respond_async::RespondAsyncLayer;
+use tracing_subscriber::EnvFilter;
+
+/// What calls still in progress get when the drain has used up its time.
+const LAST_GRACE: Duration = Duration::from_secs(1);
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let options = Options::parse();
+    let layer = options
+        .layer()
+        .unwrap_or_else(|error| Options::command().error(ErrorKind::ValueValidation, error).exit());
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .init();
+    match run(&options, &layer).await {
+        Ok(code) => code,
+        Err(error) => {
+            tracing::error!(%error, "stopped");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Serves until a signal, then drains; a second signal ends it at once.
+async fn run(options: &Options, layer: &RespondAsyncLayer) -> io::Result<ExitCode> {
+    let mut signals = Signals::listen()?;
+    let listener = TcpListener::bind(options.listen).await.map_err(|error| {
+        io::Error::new(error.kind(), format!("cannot listen on {}: {error}", options.listen))
+    })?;
+    let handle = layer.handle();
+    let service = layer.layer(Proxy::new(Upstream::new(options.upstream.clone())));
+    announce(&listener)?;
+
+    let grace = options.drain;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = tokio::spawn(async move {
+        let mut end = Instant::now();
+        // Polls are served while operations end: connections close only after that.
+        let drained = async {
+            // Dropped without a word only if `run` is gone, and this task with it.
+            let _ = stopped.await;
+            end = Instant::now() + grace;
+            handle.drain(grace).await;
+        };
+        let connections = server::serve(listener, service, drained).await;
+        let left = end.saturating_duration_since(Instant::now()).max(LAST_GRACE);
+        if connections.close(left).await.is_err() {
+            tracing::warn!("connections that were still busy are closed");
+        }
+    });
+
+    signals.next().await;
+    tracing::info!("draining for at most {}", humantime::format_duration(grace));
+    // The receiver lives as long as the accept loop, which ends by this alone.
+    let _ = stop.send(());
+    tokio::select! {
+        ended = serving => {
+            ended.map_err(io::Error::other)?;
+            tracing::info!("drained");
+            Ok(ExitCode::SUCCESS)
+        }
+        () = signals.next() => {
+            tracing::warn!("ended at once by a second signal");
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// The line that says that connections are accepted: other programs wait for it.
+fn announce(listener: &TcpListener) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "listening on http://{}", listener.local_addr()?)?;
+    stdout.flush()
+}

@@ -1,0 +1,261 @@
+//! The command line, and what it makes of the layer.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use http::Method;
+use tower_respond_async::dialect::{Complete, Pending, StandardDialect};
+use tower_respond_async::{ConfigError, Defer, RespondAsyncLayer};
+
+use crate::upstream::Address;
+
+/// A reverse proxy that answers slow HTTP calls with 202 Accepted and keeps their response to be
+/// fetched.
+///
+/// Calls that the upstream answers in time pass through untouched. A later one is answered 202 with
+/// a Location to poll, carried on to its end, and its response is given there as the upstream made
+/// it.
+///
+/// Durations are written like 500ms, 2s, 5m or 1h. What is logged to standard error is set by the
+/// environment variable RUST_LOG (default: info).
+#[derive(Clone, Debug, Parser)]
+#[command(name = "respond-async-facade", version)]
+pub struct Options {
+    /// Address and port to listen on (HTTP/1.1 and h2c); port 0 takes a free one
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+
+    /// The server behind: http://host:port for HTTP/1.1, h2c://host:port for HTTP/2 with prior
+    /// knowledge
+    #[arg(long, value_name = "URL")]
+    pub upstream: Address,
+
+    /// How long a caller waits for its answer before it gets a 202
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = humantime::parse_duration)]
+    pub after: Duration,
+
+    /// Whose late calls are deferred: everybody's, or only those that sent `Prefer: respond-async`
+    #[arg(long, value_enum, default_value_t = DeferOption::Late)]
+    pub defer: DeferOption,
+
+    /// Methods whose late calls are deferred without having asked for it [default: POST, PUT, PATCH,
+    /// DELETE]
+    #[arg(long, value_name = "METHOD,...", value_delimiter = ',')]
+    pub methods: Option<Vec<Method>>,
+
+    /// Path under which operations are polled
+    #[arg(long, value_name = "PATH", default_value = "/operations")]
+    pub base_path: String,
+
+    /// Makes the references of a 202 absolute: the URL under which callers reach this proxy; or a
+    /// path that a proxy in front strips off
+    #[arg(long, value_name = "URL")]
+    pub public_base: Option<String>,
+
+    /// The longest time for which `Prefer: wait=N` holds a call or a poll
+    #[arg(long, value_name = "DURATION", default_value = "25s", value_parser = humantime::parse_duration)]
+    pub max_wait: Duration,
+
+    /// How long a result can be fetched
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = humantime::parse_duration)]
+    pub retention: Duration,
+
+    /// Seconds between two polls, as told by Retry-After
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub retry_after: Option<u64>,
+
+    /// The most operations that run at once; further late calls stay synchronous
+    #[arg(long, value_name = "N")]
+    pub max_parked: Option<usize>,
+
+    /// The largest body that is kept of a late response; an operation whose response is larger
+    /// fails
+    #[arg(long, value_name = "BYTES")]
+    pub max_result_bytes: Option<usize>,
+
+    /// What a poll of the 202's Location answers while the operation runs
+    #[arg(long, value_enum, default_value_t = PendingOption::Accepted)]
+    pub pending: PendingOption,
+
+    /// What it answers at the end: the stored response, a redirect to it, or the status document
+    #[arg(long, value_enum, default_value_t = CompleteOption::Replay)]
+    pub complete: CompleteOption,
+
+    /// How long running operations may take to end after SIGTERM or SIGINT
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
+    pub drain: Duration,
+}
+
+/// `--defer`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DeferOption {
+    /// Every late call.
+    Late,
+    /// Only calls that sent `Prefer: respond-async`.
+    Asked,
+}
+
+/// `--pending`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PendingOption {
+    /// 202 Accepted.
+    #[value(name = "202")]
+    Accepted,
+    /// 200 OK.
+    #[value(name = "200")]
+    Ok,
+}
+
+/// `--complete`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CompleteOption {
+    /// The stored response.
+    Replay,
+    /// 303 See Other, to the stored response.
+    #[value(name = "303")]
+    SeeOther,
+    /// The status document.
+    Document,
+}
+
+// === impl Options ===
+
+impl Options {
+    /// The layer that these options ask for.
+    ///
+    /// # Errors
+    ///
+    /// If an option's value is one that the layer refuses.
+    pub fn layer(&self) -> Result<RespondAsyncLayer, ConfigError> {
+        let mut builder = RespondAsyncLayer::builder(self.after)
+            .defer(self.defer.into())
+            .base_path(&self.base_path)
+            .max_wait(self.max_wait)
+            .retention(self.retention)
+            .dialect(self.dialect());
+        if let Some(methods) = &self.methods {
+            builder = builder.methods(methods.iter().cloned());
+        }
+        if let Some(public_base) = &self.public_base {
+            builder = builder.public_base(public_base);
+        }
+        if let Some(max_parked) = self.max_parked {
+            builder = builder.max_parked(max_parked);
+        }
+        if let Some(max_result_bytes) = self.max_result_bytes {
+            builder = builder.max_result_bytes(max_result_bytes);
+        }
+        builder.build()
+    }
+
+    fn dialect(&self) -> StandardDialect {
+        let dialect =
+            StandardDialect::new().pending(self.pending.into()).complete(self.complete.into());
+        match self.retry_after {
+            Some(seconds) => dialect.retry_after(Duration::from_secs(seconds)),
+            None => dialect,
+        }
+    }
+}
+
+impl From<DeferOption> for Defer {
+    fn from(option: DeferOption) -> Self {
+        match option {
+            DeferOption::Late => Self::Late,
+            DeferOption::Asked => Self::Asked,
+        }
+    }
+}
+
+impl From<PendingOption> for Pending {
+    fn from(option: PendingOption) -> Self {
+        match option {
+            PendingOption::Accepted => Self::Accepted,
+            PendingOption::Ok => Self::Ok,
+        }
+    }
+}
+
+impl From<CompleteOption> for Complete {
+    fn from(option: CompleteOption) -> Self {
+        match option {
+            CompleteOption::Replay => Self::Replay,
+            CompleteOption::SeeOther => Self::SeeOther,
+            CompleteOption::Document => Self::Document,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use clap::error::ErrorKind;
+
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<Options, clap::Error> {
+        let upstream = ["respond-async-facade", "--upstream", "http://127.0.0.1:9000"];
+        Options::try_parse_from(upstream.iter().chain(arguments))
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Options::command().debug_assert();
+    }
+
+    #[test]
+    fn the_upstream_alone_is_enough() {
+        let options = parse(&[]).unwrap();
+        assert_eq!(options.listen, "127.0.0.1:8080".parse().unwrap());
+        assert_eq!(options.after, Duration::from_secs(2));
+        assert_eq!(options.drain, Duration::from_secs(30));
+        assert_eq!(options.pending, PendingOption::Accepted);
+        assert!(options.layer().is_ok());
+    }
+
+    #[test]
+    fn every_option_is_understood() {
+        let options = parse(&[
+            "--listen",
+            "[::1]:0",
+            "--after",
+            "500ms",
+            "--defer",
+            "asked",
+            "--methods",
+            "POST,GET",
+            "--base-path",
+            "/jobs",
+            "--public-base",
+            "https://api.example.com",
+            "--max-wait",
+            "5s",
+            "--retention",
+            "10m",
+            "--retry-after",
+            "3",
+            "--max-parked",
+            "10",
+            "--pending",
+            "200",
+            "--complete",
+            "303",
+            "--drain",
+            "1s",
+        ])
+        .unwrap();
+        assert_eq!(options.after, Duration::from_millis(500));
+        assert_eq!(options.defer, DeferOption::Asked);
+        assert_eq!(options.methods, Some(vec![Method::POST, Method::GET]));
+        assert_eq!(options.pending, PendingOption::Ok);
+        assert_eq!(options.complete, CompleteOption::SeeOther);
+        assert!(options.layer().is_ok());
+    }
+
+    #[test]
+    fn a_number_without_a_unit_is_not_a_duration() {
+        let error = parse(&["--after", "2"]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ValueValidation);
+    }
+}
