@@ -228,8 +228,8 @@ impl<M> Builder<M> {
         self
     }
 
-    /// What happens to calls that may be deferred when their callers leave before they have been
-    /// answered: they are dropped by default.
+    /// What happens to calls whose callers leave before they have been answered: they are dropped
+    /// by default.
     pub fn on_disconnect(mut self, disconnect: Disconnect) -> Self {
         self.limits.disconnect = disconnect;
         self

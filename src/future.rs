@@ -20,8 +20,8 @@ use crate::{
     clock::unix_now,
     guard::Guard,
     limits::Refusal,
-    operation::{Head, Snapshot, Stage},
-    runner::{Acceptance, Accepted},
+    operation::{Head, Snapshot},
+    runner::{Acceptance, Ward},
     timer::Timer,
 };
 
@@ -90,6 +90,11 @@ where
     #[inline]
     pub(crate) fn passing(call: Call<S, B>, wrap: M) -> Self {
         Self { state: State::Passing { call }, wrap }
+    }
+
+    /// Never deferred either, but carried on if its caller leaves.
+    pub(crate) fn held(call: OwnedCall<S, B>, wrap: M) -> Self {
+        Self { state: State::Held { call }, wrap }
     }
 
     #[inline]
@@ -176,7 +181,7 @@ where
                         unreachable!("it was accepting")
                     };
                     let answer = match accepted {
-                        Some(accepted) => race.carry(accepted),
+                        Some(ward) => race.carry(ward),
                         None => match race.refuse() {
                             ControlFlow::Continue(held) => {
                                 state.set(held);
@@ -261,16 +266,10 @@ where
         let Some(space) = self.guard.runner.parking().enter() else {
             return self.refuse();
         };
-        let stage = match self.call.progress() {
-            Progress::Receiving | Progress::Queued => Stage::NotStarted,
-            Progress::Running => Stage::Running,
-        };
-        let Some(shared) = self.call.claim() else {
-            return self.refuse();
-        };
+        let Some(shared) = self.call.claim() else { return self.refuse() };
         let Facts { method, target, span, .. } = self.call.facts();
-        let (method, target) = (method.clone(), target.clone());
-        let head = Head { created: unix_now(), method, target, stage };
+        let (method, target, report) = (method.clone(), target.clone(), shared.latest());
+        let head = Head { created: unix_now(), method, target, report };
         let runner = &self.guard.runner;
         let patience = Timer::after(runner.limits().store_timeout);
         let acceptance = runner.accept(shared, head, space, span.clone());
@@ -289,12 +288,10 @@ where
     }
 
     /// The operation is recorded: its caller is told, and the call carried on.
-    fn carry(self, accepted: Accepted) -> Response<StoredBody> {
-        let parked = accepted.take();
-        let (head, report) = (parked.head().clone(), parked.shared().latest());
-        let operation = Snapshot::accepted(parked.shared().id(), head, report);
+    fn carry(self, ward: Ward) -> Response<StoredBody> {
+        let operation = Snapshot::accepted(ward.shared().id(), ward.head().clone());
         let answer = self.guard.status.accepted(&operation, self.call.facts().applied);
-        parked.carry(self.call.into_inner());
+        ward.carry(self.call.into_inner());
         answer
     }
 }

@@ -131,6 +131,8 @@ fn path_absolute(target: &PathAndQuery, reference: &HeaderValue) -> Option<Heade
             without_dots(&format!("{folder}{relative}")) + rest
         }
     };
+    // Two slashes would begin the name of a host (RFC 3986, section 4.2).
+    let absolute = if absolute.starts_with("//") { format!("/.{absolute}") } else { absolute };
     HeaderValue::try_from(absolute).ok()
 }
 
@@ -226,6 +228,7 @@ mod tests {
             ("https://host/path", "https://host/path"),
             ("mailto:someone", "mailto:someone"),
             ("a/b:c", "/reports/a/b:c"),
+            ("..//host/path", "/.//host/path"),
         ];
         for (reference, expected) in cases {
             assert_eq!(kept(&[("location", reference)])["location"], expected, "{reference}");

@@ -34,7 +34,7 @@ pub enum Refusal {
     Reject,
 }
 
-/// What happens to a call that may be deferred when its caller leaves before it has been answered.
+/// What happens to a call whose caller leaves before it has been answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Disconnect {
     /// It is dropped, as it is without the layer.

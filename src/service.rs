@@ -153,14 +153,11 @@ where
         }
         let scan = Scan::of(head.headers);
         let Decision { deferral, applied } = self.guard.decide(&head, scan);
-        let (kind, after) = match deferral {
-            Deferral::After(after) => (Kind::Late, after),
-            Deferral::Eager => (Kind::Eager, self.guard.policy.async_grace),
-            Deferral::Never => {
-                let call = self.start(request.map(RequestBody::live), Slot::Outside);
-                return ResponseFuture::passing(call, self.wrap.clone());
-            }
-        };
+        let orphans = self.orphans();
+        if deferral == Deferral::Never && orphans.is_none() {
+            let call = self.start(request.map(RequestBody::live), Slot::Outside);
+            return ResponseFuture::passing(call, self.wrap.clone());
+        }
         let method = head.method.clone();
         let target = head.uri.path_and_query().cloned();
         let target = target.unwrap_or_else(|| PathAndQuery::from_static("/"));
@@ -168,9 +165,18 @@ where
             LevelFilter::OFF => Span::none(),
             _ => Span::current(),
         };
+        let facts = |kind, upload| Facts { kind, upload, applied, method, target, span };
+        let (kind, after) = match deferral {
+            Deferral::Never => {
+                let call = self.start(request.map(RequestBody::live), Slot::Outside);
+                let call = OwnedCall::new(call, facts(Kind::Late, Upload::Free), orphans);
+                return ResponseFuture::held(call, self.wrap.clone());
+            }
+            Deferral::After(after) => (Kind::Late, after),
+            Deferral::Eager => (Kind::Eager, self.guard.policy.async_grace),
+        };
         let (call, upload) = self.start_guarded(request, scan);
-        let facts = Facts { kind, upload, applied, method, target, span };
-        let call = OwnedCall::new(call, facts, self.orphans());
+        let call = OwnedCall::new(call, facts(kind, upload), orphans);
         let race = Race { call, guard: Arc::clone(&self.guard) };
         ResponseFuture::racing(race, Timer::after(after), self.wrap.clone())
     }

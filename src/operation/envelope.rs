@@ -23,7 +23,8 @@ pub(crate) struct Head {
     pub(crate) created: Timestamp,
     pub(crate) method: Method,
     pub(crate) target: PathAndQuery,
-    pub(crate) stage: Stage,
+    /// What was known when the call was accepted.
+    pub(crate) report: Report,
 }
 
 /// The part that is written again and again.
@@ -83,7 +84,7 @@ impl Head {
         fields.time(self.created);
         fields.bytes(self.method.as_str().as_bytes());
         fields.bytes(self.target.as_str().as_bytes());
-        fields.stage(self.stage);
+        fields.report(&self.report);
         fields.finish(&Bytes::new())
     }
 
@@ -95,9 +96,9 @@ impl Head {
         let created = fields.time()?;
         let method = Method::from_bytes(fields.bytes()?).map_err(|_| DecodeError::Malformed)?;
         let target = PathAndQuery::try_from(fields.bytes()?).map_err(|_| DecodeError::Malformed)?;
-        let stage = fields.stage()?;
+        let report = fields.report()?;
         fields.end()?;
-        Ok(Self { created, method, target, stage })
+        Ok(Self { created, method, target, report })
     }
 }
 
@@ -110,13 +111,7 @@ impl Tail {
                 let mut fields = Fields::new(PROGRESS);
                 fields.number(*revision);
                 fields.time(*updated);
-                fields.stage(report.stage);
-                fields.option(report.progress, |fields, progress| {
-                    fields.number(progress.to_bits());
-                });
-                fields.option(report.message.as_deref(), |fields, message| {
-                    fields.bytes(message.as_bytes());
-                });
+                fields.report(report);
                 fields.finish(&Bytes::new())
             }
             Self::Outcome { revision, ended, outcome: Outcome::Failure(failure) } => {
@@ -145,12 +140,8 @@ impl Tail {
         let time = fields.time()?;
         match kind {
             PROGRESS => {
-                let stage = fields.stage()?;
-                let progress = fields.option(Reader::number)?.map(f64::from_bits);
-                let message = fields.option(Reader::bytes)?.map(String::from_utf8_lossy);
-                let message = message.map(std::borrow::Cow::into_owned);
+                let report = fields.report()?;
                 fields.end()?;
-                let report = Report { stage, progress, message };
                 Ok(Self::Progress { revision, updated: time, report })
             }
             FAILURE => {
@@ -191,11 +182,6 @@ impl Report {
     /// A call of which nothing is known but its stage.
     pub(crate) fn at(stage: Stage) -> Self {
         Self { stage, progress: None, message: None }
-    }
-
-    /// Whether there is more to tell than the head does.
-    pub(crate) fn has_news(&self) -> bool {
-        self.progress.is_some() || self.message.is_some()
     }
 }
 
@@ -251,6 +237,12 @@ impl Fields {
             Stage::NotStarted => 0,
             Stage::Running => 1,
         });
+    }
+
+    fn report(&mut self, report: &Report) {
+        self.stage(report.stage);
+        self.option(report.progress, |fields, progress| fields.number(progress.to_bits()));
+        self.option(report.message.as_deref(), |fields, text| fields.bytes(text.as_bytes()));
     }
 
     fn bytes(&mut self, bytes: &[u8]) {
@@ -336,6 +328,14 @@ impl<'a> Reader<'a> {
             1 => Ok(Stage::Running),
             _ => Err(DecodeError::Malformed),
         }
+    }
+
+    fn report(&mut self) -> Decoded<Report> {
+        let stage = self.stage()?;
+        let progress = self.option(Self::number)?.map(f64::from_bits);
+        let message = self.option(Self::bytes)?;
+        let message = message.map(|text| String::from_utf8_lossy(text).into_owned());
+        Ok(Report { stage, progress, message })
     }
 
     fn bytes(&mut self) -> Decoded<&'a [u8]> {

@@ -77,9 +77,9 @@ impl Shared {
         self.id
     }
 
-    /// From now on what the handler says is queued to be stored.
-    pub(crate) fn attach(self: &Arc<Self>, reports: &Arc<Reports>) {
-        if self.reports.set(Arc::clone(reports)).is_ok() && self.latest().has_news() {
+    /// From now on what the handler says is queued to be stored, if it is not what is `stored`.
+    pub(crate) fn attach(self: &Arc<Self>, reports: &Arc<Reports>, stored: &Report) {
+        if self.reports.set(Arc::clone(reports)).is_ok() && self.latest() != *stored {
             reports.push(self);
         }
     }

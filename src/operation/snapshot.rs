@@ -56,8 +56,8 @@ pub enum State {
 
 impl Snapshot {
     /// An operation as it is when it is accepted.
-    pub(crate) fn accepted(id: OperationId, head: Head, report: Report) -> Self {
-        let Head { created, method, target, .. } = head;
+    pub(crate) fn accepted(id: OperationId, head: Head) -> Self {
+        let Head { created, method, target, report } = head;
         Self {
             id,
             method,
@@ -79,9 +79,8 @@ impl Snapshot {
         dies_in: Option<Duration>,
         now: Timestamp,
     ) -> Result<Self, DecodeError> {
-        let head = Head::decode(head)?;
-        let stage = head.stage;
-        let mut snapshot = Self { cancel_requested, ..Self::accepted(id, head, Report::at(stage)) };
+        let accepted = Self::accepted(id, Head::decode(head)?);
+        let mut snapshot = Self { cancel_requested, ..accepted };
         if tail.is_empty() {
             return Ok(snapshot);
         }

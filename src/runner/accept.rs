@@ -1,6 +1,7 @@
 //! From the deadline to the 202: the operation is recorded, or nobody hears of it.
 
 use std::{
+    error::Error,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -11,33 +12,18 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 use tracing::{Span, warn};
 
-use super::{
-    Runner, Space,
-    backoff::Backoff,
-    close::{Close, IfMissing},
-    parked::Parked,
-};
+use super::{Runner, Space, backoff::Backoff, parked::Parked, ward::Ward};
 use crate::{
     hub::Held,
     limits::Limits,
-    operation::{Failure, Fence, Head, Key, Outcome, Shared},
+    operation::{Fence, Head, Key, Shared},
     store::{Creation, NewOperation, OperationStore, StoreError},
 };
 
 /// The attempt to record an operation. Ready with `Some` once it is recorded, with `None` if it
 /// will not be. Dropping it gives the attempt up: what was recorded is closed again.
 #[derive(Debug)]
-pub(crate) struct Acceptance(oneshot::Receiver<Accepted>);
-
-/// A recorded operation that its caller has not been told of. Dropped before it is
-/// [taken](Self::take), it is closed as abandoned.
-#[derive(Debug)]
-pub(crate) struct Accepted {
-    /// `Some` until it is taken.
-    operation: Option<Parked>,
-    /// How long it is kept if it is abandoned.
-    retention: Duration,
-}
+pub(crate) struct Acceptance(oneshot::Receiver<Ward>);
 
 /// Whether an attempt to create the operation may have been applied without our knowing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +54,7 @@ impl Runner {
         head: Head,
         space: Space,
         span: Span,
-        caller: oneshot::Sender<Accepted>,
+        caller: oneshot::Sender<Ward>,
     ) {
         let key = Key::of(shared.id());
         let Some((fence, doubt)) = self.create(key, head.encode(), &caller).await else {
@@ -82,7 +68,7 @@ impl Runner {
             Doubt::Applied => Limits::DOUBT,
         };
         // A caller who has left meanwhile drops the operation, which abandons it.
-        drop(caller.send(Accepted { operation: Some(parked), retention }));
+        drop(caller.send(Ward::unannounced(parked, retention)));
     }
 
     /// Creates the operation. `None` if it certainly is not stored; otherwise under which fence.
@@ -93,31 +79,34 @@ impl Runner {
         self: &Arc<Self>,
         key: Key,
         head: Bytes,
-        caller: &oneshot::Sender<Accepted>,
+        caller: &oneshot::Sender<Ward>,
     ) -> Option<(Fence, Doubt)> {
         let mut doubt = Doubt::None;
         let mut backoff = Backoff::of(key);
         loop {
-            match self.try_create(key, head.clone()).await {
-                Ok((Creation::Created, fence)) => {
-                    self.parking.store_answers();
-                    return Some((fence, doubt));
-                }
-                Ok((Creation::Exists(_), _)) => {
-                    warn!(operation = %key, "another process took the operation over while it was being recorded");
-                    return None;
-                }
-                Ok((Creation::OwnerLapsed, _)) => self.lease.lapse(),
-                Err(StoreError::Unavailable(error)) => {
-                    self.parking.store_fails();
-                    warn!(operation = %key, %error, "the operation could not be recorded");
-                    doubt = Doubt::Applied;
-                }
-                Err(error @ (StoreError::Full | StoreError::TooLarge | StoreError::Corrupt(_))) => {
-                    self.parking.store_fails();
-                    warn!(operation = %key, %error, "the operation could not be recorded");
-                    if doubt == Doubt::None {
-                        return None;
+            match self.live_owner().await {
+                Err(error) => self.not_recorded(key, &error),
+                Ok(owner) => {
+                    let head = head.clone();
+                    let operation = NewOperation { key, owner, idempotency: None, head };
+                    match self.store.create(operation).await {
+                        Ok(Creation::Created) => {
+                            self.parking.store_answers();
+                            return Some((Fence::first(owner), doubt));
+                        }
+                        Ok(Creation::Exists(_)) => {
+                            warn!(operation = %key, "taken over by another process before it was recorded");
+                            return None;
+                        }
+                        Ok(Creation::OwnerLapsed) => self.lease.lapse(),
+                        Err(error) => {
+                            self.not_recorded(key, &error);
+                            if let StoreError::Unavailable(_) = error {
+                                doubt = Doubt::Applied;
+                            } else if doubt == Doubt::None {
+                                return None;
+                            }
+                        }
                     }
                 }
             }
@@ -128,50 +117,18 @@ impl Runner {
         }
     }
 
-    async fn try_create(
-        self: &Arc<Self>,
-        key: Key,
-        head: Bytes,
-    ) -> Result<(Creation, Fence), StoreError> {
-        let owner = self.live_owner().await?;
-        let operation = NewOperation { key, owner, idempotency: None, head };
-        let created = self.store.create(operation).await?;
-        Ok((created, Fence::first(owner)))
+    fn not_recorded(&self, key: Key, error: &StoreError) {
+        self.parking.store_fails();
+        warn!(operation = %key, error = error as &dyn Error, "the operation could not be recorded");
     }
 }
 
 // === impl Acceptance ===
 
 impl Future for Acceptance {
-    type Output = Option<Accepted>;
+    type Output = Option<Ward>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Accepted>> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Ward>> {
         Pin::new(&mut self.0).poll(cx).map(Result::ok)
-    }
-}
-
-// === impl Accepted ===
-
-impl Accepted {
-    /// The operation, whose caller is told of it now.
-    pub(crate) fn take(mut self) -> Parked {
-        self.operation.take().expect("only `take` and `drop` empty it, and both end it")
-    }
-}
-
-impl Drop for Accepted {
-    fn drop(&mut self) {
-        let Some(parked) = self.operation.take() else {
-            return;
-        };
-        // Without a runtime nothing can be done: the lease will end, and others see to the rest.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            let abandoned = Close {
-                outcome: Outcome::Failure(Failure::Abandoned),
-                retention: self.retention,
-                if_missing: IfMissing::Accept,
-            };
-            runtime.spawn(abandoned.store(parked));
-        }
     }
 }

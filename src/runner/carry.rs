@@ -14,8 +14,8 @@ use tracing::{Instrument, warn};
 
 use super::{
     close::{Close, IfMissing},
-    parked::Parked,
     until::Until,
+    ward::Ward,
 };
 use crate::{
     body::BoxError,
@@ -26,17 +26,19 @@ use crate::{
 /// The task of an accepted call.
 enum Carry<F> {
     /// The service works on it.
-    Running { call: Pin<Box<F>>, parked: Box<Parked>, until: Until },
+    Running { call: Pin<Box<F>>, ward: Box<Ward>, until: Until },
     /// Its response is received, or there is none, and its end is stored.
-    Closing(Pin<Box<dyn Future<Output = ()> + Send>>),
+    Closing(Closing),
     /// Only while one state becomes the next.
     Invalid,
 }
 
-// === impl Parked ===
+type Closing = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-impl Parked {
-    /// Carries the call on, and stores how it ended.
+// === impl Ward ===
+
+impl Ward {
+    /// Carries the call on, and stores how it ended. Its caller has been told.
     pub(crate) fn carry<F, B, E>(self, call: Pin<Box<F>>)
     where
         F: Future<Output = Result<Response<B>, E>> + Send + 'static,
@@ -44,19 +46,20 @@ impl Parked {
         B::Error: Into<BoxError>,
         E: Into<BoxError> + Send + 'static,
     {
-        self.shared.attach(&self.runner.reports);
+        self.shared().attach(&self.runner.reports, &self.head().report);
         let Limits { execution, cancel_grace, .. } = self.runner.limits;
         let until = Until::new(execution, cancel_grace);
-        tokio::spawn(Carry::Running { call, parked: Box::new(self), until });
+        tokio::spawn(Carry::Running { call, ward: Box::new(self.announced()), until });
     }
 
-    fn close(self, outcome: Outcome) -> impl Future<Output = ()> + Send + 'static {
-        let retention = self.runner.limits.retention;
-        Close { outcome, retention, if_missing: IfMissing::Recreate }.store(self)
+    async fn close(self, outcome: Outcome) {
+        let parked = self.release();
+        let retention = parked.runner.limits.retention;
+        Close { outcome, retention, if_missing: IfMissing::Recreate }.store(parked).await;
     }
 
     /// Receives the response, then stores it.
-    fn answered<B>(self, response: Response<B>) -> Pin<Box<dyn Future<Output = ()> + Send>>
+    fn answered<B>(self, response: Response<B>) -> Closing
     where
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
@@ -70,13 +73,13 @@ impl Parked {
     }
 
     /// Stores that there is no response.
-    fn failed(self, failure: Failure) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    fn failed(self, failure: Failure) -> Closing {
         let span = self.span.clone();
         Box::pin(self.close(Outcome::Failure(failure)).instrument(span))
     }
 
     /// Stores what the service's error stands for.
-    fn erred(self, error: BoxError) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    fn erred(self, error: BoxError) -> Closing {
         warn!(operation = %self.key, %error, "the service returned an error to an accepted call");
         match self.runner.on_error.clone() {
             None => self.failed(Failure::Error),
@@ -100,26 +103,26 @@ where
         loop {
             match std::mem::replace(&mut *self, Self::Invalid) {
                 // Running => (Running | Closing)
-                Self::Running { mut call, parked, mut until } => {
-                    let entered = parked.span.enter();
-                    if let Some(failure) = until.poll_over(&parked.shared, cx) {
+                Self::Running { mut call, ward, mut until } => {
+                    let entered = ward.span.enter();
+                    if let Some(failure) = until.poll_over(&ward.shared, cx) {
                         drop_caught(call);
                         drop(entered);
-                        *self = Self::Closing(parked.failed(failure));
+                        *self = Self::Closing(ward.failed(failure));
                         continue;
                     }
                     let polled = catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx)));
                     drop(entered);
                     *self = match polled {
                         Ok(Poll::Pending) => {
-                            *self = Self::Running { call, parked, until };
+                            *self = Self::Running { call, ward, until };
                             return Poll::Pending;
                         }
-                        Ok(Poll::Ready(Ok(response))) => Self::Closing(parked.answered(response)),
-                        Ok(Poll::Ready(Err(error))) => Self::Closing(parked.erred(error.into())),
+                        Ok(Poll::Ready(Ok(response))) => Self::Closing(ward.answered(response)),
+                        Ok(Poll::Ready(Err(error))) => Self::Closing(ward.erred(error.into())),
                         Err(_) => {
                             drop_caught(call);
-                            Self::Closing(parked.failed(Failure::Panic))
+                            Self::Closing(ward.failed(Failure::Panic))
                         }
                     };
                 }

@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::time::timeout;
 use tracing::info;
@@ -44,5 +44,14 @@ impl Runner {
             shut_down: remaining.saturating_sub(left),
             left,
         }
+    }
+}
+
+// === impl Drained ===
+
+impl fmt::Display for Drained {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { ended, shut_down, left } = self;
+        write!(f, "{ended} operations ended, {shut_down} shut down, {left} left")
     }
 }

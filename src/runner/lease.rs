@@ -24,6 +24,8 @@ pub(super) struct Lease {
     /// Whether `state` is `Idle`, to be read without its lock.
     phase: AtomicU8,
     state: Mutex<State>,
+    /// Held during a heartbeat, so that none arrives after the lease was left.
+    turn: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -90,6 +92,10 @@ impl Runner {
 
     /// One heartbeat, and what it brings: operations to be cancelled.
     async fn renew(&self, owner: Owner) -> Result<(), StoreError> {
+        let _turn = self.lease.turn.lock().await;
+        if !self.lease.is_held_by(owner) {
+            return Err(StoreError::unavailable("the lease was left"));
+        }
         let sent = Instant::now();
         let beat = self.store.heartbeat(owner, self.limits.lease).await?;
         if beat.lapsed && self.lease.was_renewed(owner) {
@@ -146,6 +152,7 @@ impl Runner {
         // (Idle | Beating) => Left
         let before = std::mem::replace(&mut *self.lease.locked(), State::Left);
         self.lease.phase.store(NOT_IDLE, Ordering::Release);
+        let _turn = self.lease.turn.lock().await;
         if let State::Beating { owner, .. } = before
             && let Err(error) = self.store.heartbeat(owner, Duration::ZERO).await
         {

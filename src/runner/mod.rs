@@ -15,6 +15,7 @@ mod parked;
 mod parking;
 mod progress;
 mod until;
+mod ward;
 
 use std::{fmt, sync::Arc};
 
@@ -22,10 +23,7 @@ use bytes::Bytes;
 use http::Response;
 
 pub(crate) use self::carry::carry_on;
-pub(crate) use self::{
-    accept::{Acceptance, Accepted},
-    parking::Space,
-};
+pub(crate) use self::{accept::Acceptance, parking::Space, ward::Ward};
 pub use self::{drain::Drained, parking::Undeferrable};
 use self::{lease::Lease, parking::Parking};
 use crate::{body::BoxError, hub::Hub, limits::Limits, operation::Reports, store::BoundedStore};

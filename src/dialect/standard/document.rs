@@ -75,6 +75,9 @@ impl StatusDocument {
                 document.status = "Running";
                 document.percent_complete = progress.map(percent);
                 document.message.clone_from(message);
+                if operation.cancel_requested && message.is_none() {
+                    document.message = Some("Its cancellation was requested.".to_owned());
+                }
             }
             State::Ended { outcome, expires } => {
                 let verdict = dialect.verdict(outcome);

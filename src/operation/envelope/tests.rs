@@ -7,7 +7,7 @@ fn head() -> Head {
         created: Timestamp::from_unix_millis(1_795_348_800_250),
         method: Method::POST,
         target: PathAndQuery::from_static("/reports?year=2026"),
-        stage: Stage::NotStarted,
+        report: Report::at(Stage::NotStarted),
     }
 }
 

@@ -1,0 +1,63 @@
+use std::{ops::Deref, time::Duration};
+
+use super::{
+    close::{Close, IfMissing},
+    parked::Parked,
+};
+use crate::operation::{Failure, Outcome};
+
+/// Sees to it that an operation is closed, whatever becomes of those who work on it.
+///
+/// Dropped before it is [released](Self::release), by a caller that leaves or a task that panics,
+/// it closes the operation itself.
+#[derive(Debug)]
+pub(crate) struct Ward {
+    /// `Some` until it is released.
+    parked: Option<Parked>,
+    failure: Failure,
+    /// How long the operation is kept if it is closed here.
+    retention: Duration,
+}
+
+// === impl Ward ===
+
+impl Ward {
+    /// Nobody has been told of the operation: dropped, it is abandoned.
+    pub(super) fn unannounced(parked: Parked, retention: Duration) -> Self {
+        Self { parked: Some(parked), failure: Failure::Abandoned, retention }
+    }
+
+    /// Its caller has been told: dropped, it has failed by a panic.
+    pub(super) fn announced(mut self) -> Self {
+        self.failure = Failure::Panic;
+        self.retention = self.runner.limits.retention;
+        self
+    }
+
+    /// The operation, which is going to be closed.
+    pub(super) fn release(mut self) -> Parked {
+        self.parked.take().expect(UNRELEASED)
+    }
+}
+
+impl Deref for Ward {
+    type Target = Parked;
+
+    fn deref(&self) -> &Parked {
+        self.parked.as_ref().expect(UNRELEASED)
+    }
+}
+
+impl Drop for Ward {
+    fn drop(&mut self) {
+        let Some(parked) = self.parked.take() else { return };
+        // Without a runtime nothing can be done: the lease will end, and others see to the rest.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let (outcome, retention) = (Outcome::Failure(self.failure), self.retention);
+            let close = Close { outcome, retention, if_missing: IfMissing::Accept };
+            runtime.spawn(close.store(parked));
+        }
+    }
+}
+
+const UNRELEASED: &str = "only `release` and `drop` empty a ward, and both end it";
