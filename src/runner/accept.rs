@@ -84,6 +84,9 @@ impl Runner {
         let mut doubt = Doubt::None;
         let mut backoff = Backoff::of(key);
         loop {
+            if doubt == Doubt::None && caller.is_closed() {
+                return None;
+            }
             match self.live_owner().await {
                 Err(error) => self.not_recorded(key, &error),
                 Ok(owner) => {
@@ -109,9 +112,6 @@ impl Runner {
                         }
                     }
                 }
-            }
-            if doubt == Doubt::None && caller.is_closed() {
-                return None;
             }
             backoff.wait().await;
         }

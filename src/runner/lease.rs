@@ -1,6 +1,7 @@
 //! The lease of this process: how stores know that its operations are still worked on.
 
 use std::{
+    error::Error,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU8, Ordering},
@@ -8,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
 use super::Runner;
@@ -72,6 +73,7 @@ impl Runner {
             drop(state);
             let beats = Beats { runner: Arc::downgrade(self), owner };
             tokio::spawn(beats.renew_on());
+            tokio::spawn(Self::tidy_on(Arc::downgrade(self), owner));
             tokio::spawn(Self::report_on(Arc::downgrade(self)));
         }
     }
@@ -106,6 +108,28 @@ impl Runner {
             self.hub.give(key, Order::Cancel);
         }
         Ok(())
+    }
+
+    /// Sees to what others have left, as often as the lease is renewed but never in its way.
+    async fn tidy_on(runner: Weak<Self>, owner: Owner) {
+        while let Some(runner) = runner.upgrade() {
+            if !runner.lease.is_held_by(owner) {
+                return;
+            }
+            let tidied = async {
+                runner.take_over(owner).await?;
+                runner.store.sweep(BATCH).await
+            };
+            if let Err(error) = tidied.await {
+                warn!(
+                    error = &error as &dyn Error,
+                    "what other processes left could not be tidied"
+                );
+            }
+            let beat = runner.limits.beat();
+            drop(runner);
+            sleep(beat).await;
+        }
     }
 
     /// Closes the operations of processes that are gone. One that cannot be closed stays adopted,
@@ -170,17 +194,12 @@ impl Beats {
             if !runner.lease.is_held_by(self.owner) {
                 return;
             }
-            let done = async {
-                runner.renew(self.owner).await?;
-                runner.take_over(self.owner).await?;
-                runner.store.sweep(BATCH).await
-            };
-            if let Err(error) = done.await {
-                warn!(%error, "the lease could not be renewed");
+            let next = Instant::now() + runner.limits.beat();
+            if let Err(error) = runner.renew(self.owner).await {
+                warn!(error = &error as &dyn Error, "the lease could not be renewed");
             }
-            let beat = runner.limits.beat();
             drop(runner);
-            sleep(beat).await;
+            sleep_until(next).await;
         }
     }
 }
