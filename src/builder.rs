@@ -12,7 +12,7 @@ use crate::{
     hub::Hub,
     layer::RespondAsyncLayer,
     limits::{Disconnect, Limits, Refusal},
-    policy::{Choice, Defer, Policy},
+    policy::{Choice, Defer, Methods, Policy},
     request::RequestHead,
     runner::{OnError, Runner},
     status::Status,
@@ -121,7 +121,7 @@ impl<M> Builder<M> {
     /// default. All but `HEAD`, `OPTIONS`, `TRACE` and `CONNECT` can be; others are deferred for
     /// callers that send `Prefer: respond-async`. Takes the place of a [`policy`](Self::policy).
     pub fn methods(mut self, methods: impl IntoIterator<Item = Method>) -> Self {
-        self.policy.choice = Choice::Methods(methods.into_iter().collect());
+        self.policy.choice = Choice::Methods(Methods::of(methods));
         self
     }
 

@@ -71,16 +71,6 @@ where
     pub(crate) guard: Arc<Guard>,
 }
 
-/// What became of a call when it was polled.
-enum Turn<O> {
-    /// Its caller is answered directly.
-    Answered(O),
-    /// It has a response, which its caller is to fetch.
-    Deferrable,
-    /// It goes on.
-    Pending,
-}
-
 // === impl ResponseFuture ===
 
 impl<S, B, M> ResponseFuture<S, B, M>
@@ -134,12 +124,12 @@ where
 
                 // Racing => (Racing | Accepting | Held | answered)
                 StateProj::Racing { race, timer } => {
-                    match race.poll_call(cx) {
-                        Turn::Answered(output) => {
+                    match race.call.poll(cx) {
+                        Poll::Ready(output) if race.defers(&output) => race.call.put_back(output),
+                        Poll::Ready(output) => {
                             return Poll::Ready(output.map(|r| r.map(|body| wrap.passed(body))));
                         }
-                        Turn::Deferrable => {}
-                        Turn::Pending => {
+                        Poll::Pending => {
                             race.guard.runner.begin();
                             if !race.wants_deferral(cx) {
                                 ready!(timer.poll(cx));
@@ -162,8 +152,12 @@ where
 
                 // Accepting => (Accepting | Held | answered | accepted)
                 StateProj::Accepting { race, acceptance, patience } => {
-                    if let Turn::Answered(output) = race.poll_call(cx) {
-                        return Poll::Ready(output.map(|r| r.map(|body| wrap.passed(body))));
+                    match race.call.poll(cx) {
+                        Poll::Ready(output) if race.defers(&output) => race.call.put_back(output),
+                        Poll::Ready(output) => {
+                            return Poll::Ready(output.map(|r| r.map(|body| wrap.passed(body))));
+                        }
+                        Poll::Pending => {}
                     }
                     let accepted = match Pin::new(acceptance).poll(cx) {
                         Poll::Ready(accepted) => accepted,
@@ -231,14 +225,12 @@ where
     R: Body<Data = Bytes> + Send + 'static,
     R::Error: Into<BoxError>,
 {
-    fn poll_call(&mut self, cx: &mut Context<'_>) -> Turn<Result<Response<R>, S::Error>> {
-        match (self.call.poll(cx), self.call.facts().kind) {
-            (Poll::Pending, _) => Turn::Pending,
-            (Poll::Ready(Ok(response)), Kind::Eager) if response.status().as_u16() < 400 => {
-                self.call.put_back(Ok(response));
-                Turn::Deferrable
-            }
-            (Poll::Ready(output), Kind::Eager | Kind::Late) => Turn::Answered(output),
+    /// Whether the caller is to fetch this answer instead of being given it.
+    #[inline]
+    fn defers(&self, output: &Result<Response<R>, S::Error>) -> bool {
+        match (self.call.facts().kind, output) {
+            (Kind::Eager, Ok(response)) => response.status().as_u16() < 400,
+            (Kind::Eager, Err(_)) | (Kind::Late, _) => false,
         }
     }
 

@@ -42,6 +42,7 @@ impl Guard {
     }
 
     /// Whether, and when, the call may be deferred, and what of its preference that honours.
+    #[inline]
     pub(crate) fn decide(&self, request: &RequestHead<'_>, scan: Scan) -> Decision {
         let decision = self.policy.decide(request, scan);
         match decision.deferral {

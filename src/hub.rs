@@ -51,6 +51,13 @@ impl Hub {
         self.locked().held.get(&key).cloned()
     }
 
+    /// The operation is held under another fence from now on. False if it is not run here.
+    pub(crate) fn refence(&self, key: Key, fence: Fence) -> bool {
+        let mut state = self.locked();
+        let held = state.held.get_mut(&key);
+        held.map(|held| held.fence = fence).is_some()
+    }
+
     /// Orders an operation to end, if it is run here.
     pub(crate) fn give(&self, key: Key, order: Order) {
         if let Some(held) = self.find(key) {
@@ -75,6 +82,13 @@ impl Hub {
 }
 
 // === impl Hold ===
+
+impl Hold {
+    /// The fence under which the operation is held at present.
+    pub(crate) fn fence(&self) -> Fence {
+        self.hub.find(self.key).expect("only dropping the hold removes the operation").fence
+    }
+}
 
 impl Drop for Hold {
     fn drop(&mut self) {

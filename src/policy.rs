@@ -32,7 +32,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
 pub use crate::deferral::Deferral;
 use crate::{preference::Preference, request::RequestHead};
@@ -62,8 +62,16 @@ pub(crate) struct Policy {
 /// Which of the calls that may be deferred are.
 #[derive(Clone)]
 pub(crate) enum Choice {
-    Methods(Vec<Method>),
+    Methods(Methods),
     Hook(Arc<dyn Fn(&RequestHead<'_>) -> Deferral + Send + Sync>),
+}
+
+/// A set of methods.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Methods {
+    /// Those that HTTP itself has, as [bits](bit).
+    standard: u16,
+    others: Vec<Method>,
 }
 
 /// What was decided for one call.
@@ -73,17 +81,6 @@ pub(crate) struct Decision {
     /// What of the caller's preference is honoured.
     pub(crate) applied: Preference,
 }
-
-/// The lengths of the names that [`Scan::see`] looks at, as bits.
-const LENGTHS: u32 = {
-    let lengths = [5, 6, 7, 8, 10, 12, 13, 14, 17, 19];
-    let (mut bits, mut i) = (0, 0);
-    while i < lengths.len() {
-        bits |= 1 << lengths[i];
-        i += 1;
-    }
-    bits
-};
 
 /// What the layer looks for among the header fields of a request, found in one pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,10 +101,16 @@ impl Policy {
             async_grace: Duration::from_millis(100),
             max_wait: Duration::from_secs(25),
             defer: Defer::Late,
-            choice: Choice::Methods(vec![Method::POST, Method::PUT, Method::PATCH, Method::DELETE]),
+            choice: Choice::Methods(Methods::of([
+                Method::POST,
+                Method::PUT,
+                Method::PATCH,
+                Method::DELETE,
+            ])),
         }
     }
 
+    #[inline]
     pub(crate) fn decide(&self, request: &RequestHead<'_>, scan: Scan) -> Decision {
         if scan.unaware || is_never_deferred(request.method) {
             return Decision::NEVER;
@@ -156,6 +159,46 @@ impl fmt::Debug for Policy {
     }
 }
 
+// === impl Methods ===
+
+impl Methods {
+    pub(crate) fn of(methods: impl IntoIterator<Item = Method>) -> Self {
+        let mut set = Self::default();
+        for method in methods {
+            match bit(&method) {
+                0 => set.others.push(method),
+                bit => set.standard |= bit,
+            }
+        }
+        set
+    }
+
+    #[inline]
+    fn contains(&self, method: &Method) -> bool {
+        match bit(method) {
+            0 => self.others.contains(method),
+            bit => self.standard & bit != 0,
+        }
+    }
+}
+
+/// A bit of its own for every method that HTTP itself has, 0 for others.
+#[inline]
+fn bit(method: &Method) -> u16 {
+    match *method {
+        Method::GET => 1,
+        Method::POST => 1 << 1,
+        Method::PUT => 1 << 2,
+        Method::DELETE => 1 << 3,
+        Method::PATCH => 1 << 4,
+        Method::HEAD => 1 << 5,
+        Method::OPTIONS => 1 << 6,
+        Method::TRACE => 1 << 7,
+        Method::CONNECT => 1 << 8,
+        _ => 0,
+    }
+}
+
 // === impl Decision ===
 
 impl Decision {
@@ -168,37 +211,48 @@ impl Decision {
 // === impl Scan ===
 
 impl Scan {
+    #[inline]
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let mut scan = Self::default();
         for (name, value) in headers {
-            // Most fields are told by their length alone not to matter.
-            let length = name.as_str().len();
-            if length < 32 && LENGTHS & (1 << length) != 0 {
-                scan.see(name, value);
-            }
+            scan.see(name, value);
         }
         scan
     }
 
+    #[inline]
     fn see(&mut self, name: &HeaderName, value: &HeaderValue) {
-        let name = name.as_str();
-        match name.len() {
-            5 => self.unaware |= name == "range",
-            6 => match name {
-                "accept" => self.unaware |= mentions(value, "text/event-stream"),
+        match *name {
+            // What nearly every request has; listed, so that their names are not looked at.
+            header::ACCEPT_ENCODING
+            | header::ACCEPT_LANGUAGE
+            | header::AUTHORIZATION
+            | header::CACHE_CONTROL
+            | header::CONTENT_LENGTH
+            | header::COOKIE
+            | header::FORWARDED
+            | header::HOST
+            | header::ORIGIN
+            | header::REFERER
+            | header::TRANSFER_ENCODING
+            | header::USER_AGENT
+            | header::VIA => {}
+            header::EXPECT => self.expects = true,
+            header::ACCEPT => self.unaware |= mentions(value, b"text/event-stream"),
+            header::CONTENT_TYPE => self.unaware |= is_grpc(value),
+            header::CONNECTION => self.unaware |= mentions(value, b"upgrade"),
+            header::UPGRADE
+            | header::RANGE
+            | header::IF_MATCH
+            | header::IF_NONE_MATCH
+            | header::IF_MODIFIED_SINCE
+            | header::IF_UNMODIFIED_SINCE
+            | header::IF_RANGE => self.unaware = true,
+            _ => match name.as_str() {
                 "prefer" => self.prefers = true,
-                "expect" => self.expects = true,
+                "sec-fetch-mode" => self.unaware |= value == "navigate",
                 _ => {}
             },
-            7 => self.unaware |= name == "upgrade",
-            8 => self.unaware |= name == "if-match" || name == "if-range",
-            10 => self.unaware |= name == "connection" && mentions(value, "upgrade"),
-            12 => self.unaware |= name == "content-type" && is_grpc(value),
-            13 => self.unaware |= name == "if-none-match",
-            14 => self.unaware |= name == "sec-fetch-mode" && value == "navigate",
-            17 => self.unaware |= name == "if-modified-since",
-            19 => self.unaware |= name == "if-unmodified-since",
-            _ => {}
         }
     }
 }
@@ -208,12 +262,14 @@ fn is_never_deferred(method: &Method) -> bool {
 }
 
 fn is_grpc(content_type: &HeaderValue) -> bool {
-    let prefix = content_type.as_bytes().get(.."application/grpc".len());
-    prefix.is_some_and(|prefix| prefix.eq_ignore_ascii_case(b"application/grpc"))
+    const GRPC: &[u8] = b"application/grpc";
+    let value = content_type.as_bytes();
+    // `application/` alone begins most content types.
+    value.get(12).is_some_and(|first| first | 0x20 == b'g')
+        && value.get(..GRPC.len()).is_some_and(|prefix| prefix.eq_ignore_ascii_case(GRPC))
 }
 
-fn mentions(value: &HeaderValue, word: &str) -> bool {
-    let word = word.as_bytes();
+fn mentions(value: &HeaderValue, word: &[u8]) -> bool {
     value.as_bytes().windows(word.len()).any(|window| window.eq_ignore_ascii_case(word))
 }
 

@@ -19,7 +19,7 @@ use tonic::{
 use tonic_prost::ProstCodec;
 use tower_respond_async::RespondAsyncLayer;
 
-use self::support::{Accepted, Release, bare, post};
+use self::support::{Release, long_past};
 
 const DEADLINE: Duration = Duration::from_millis(50);
 
@@ -48,11 +48,15 @@ impl UnaryService<Text> for Greeter {
             let name = request.into_inner().text;
             if name.is_empty() {
                 let mut status = Status::failed_precondition("nobody to greet");
-                status.metadata_mut().insert("x-hint", "say who you are".parse().unwrap());
+                status
+                    .metadata_mut()
+                    .insert("x-hint", "say who you are".parse().expect("a valid value"));
                 return Err(status);
             }
             let mut response = tonic::Response::new(Text { text: format!("hello {name}") });
-            response.metadata_mut().insert("x-served-by", "greeter".parse().unwrap());
+            response
+                .metadata_mut()
+                .insert("x-served-by", "greeter".parse().expect("a valid value"));
             Ok(response)
         })
     }
@@ -83,21 +87,22 @@ impl NamedService for Greeter {
 }
 
 async fn serve(release: &Release) -> Channel {
-    let layer = RespondAsyncLayer::builder(DEADLINE).body(Body::new).build().unwrap();
+    let layer =
+        RespondAsyncLayer::builder(DEADLINE).body(Body::new).build().expect("a valid layer");
     let greeter = Greeter { release: release.clone() };
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("a bound socket");
     let server = Server::builder().layer(layer).add_service(greeter);
     tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
-    let endpoint = Channel::from_shared(format!("http://{address}")).unwrap();
-    endpoint.connect().await.unwrap()
+    let endpoint = Channel::from_shared(format!("http://{address}")).expect("a valid URL");
+    endpoint.connect().await.expect("a listening server")
 }
 
 async fn greet(channel: Channel, name: &str) -> Result<tonic::Response<Text>, Status> {
     let mut stub = tonic::client::Grpc::new(channel);
     stub.ready().await.expect("an open channel");
     let mut request = tonic::Request::new(Text { text: name.to_owned() });
-    request.metadata_mut().insert("prefer", "respond-async".parse().unwrap());
+    request.metadata_mut().insert("prefer", "respond-async".parse().expect("a valid value"));
     let method = PathAndQuery::from_static("/test.Greeter/Greet");
     stub.unary(request, method, ProstCodec::<Text, Text>::default()).await
 }
@@ -108,8 +113,7 @@ async fn greet_late(name: &'static str) -> Result<tonic::Response<Text>, Status>
     let channel = serve(&release).await;
     let call = tokio::spawn(greet(channel, name));
     release.waiting(1).await;
-    let slower = RespondAsyncLayer::after(DEADLINE * 4);
-    Accepted::of(post(&bare(&slower, |_| std::future::pending()), "/control").await);
+    long_past(DEADLINE).await;
     release.go();
     call.await.expect("no panic")
 }

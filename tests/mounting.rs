@@ -110,7 +110,7 @@ fn fallback_service(fallback: Fallback) -> App {
 }
 
 fn outermost(fallback: Fallback) -> App {
-    let layer = builder().body(Body::new).build().unwrap();
+    let layer = builder().body(Body::new).build().expect("a valid layer");
     BoxCloneSyncService::new(layer.layer(fallback.on(slow())))
 }
 
@@ -154,23 +154,23 @@ fn nested(fallback: Fallback) -> App {
 }
 
 fn nested_with_base_path(fallback: Fallback) -> App {
-    let layer = builder().base_path("/api/operations").build().unwrap();
+    let layer = builder().base_path("/api/operations").build().expect("a valid layer");
     app(fallback.on(Router::new().nest("/api", slow().layer(layer))))
 }
 
 fn nested_with_public_base(fallback: Fallback) -> App {
-    let layer = builder().public_base("/api").build().unwrap();
+    let layer = builder().public_base("/api").build().expect("a valid layer");
     app(fallback.on(Router::new().nest("/api", slow().layer(layer))))
 }
 
 fn nested_with_fallback(fallback: Fallback) -> App {
-    let layer = builder().public_base("/api").build().unwrap();
+    let layer = builder().public_base("/api").build().expect("a valid layer");
     let nested = slow().fallback(|| async { StatusCode::NOT_FOUND }).layer(layer);
     app(fallback.on(Router::new().nest("/api", nested)))
 }
 
 fn nested_service(fallback: Fallback) -> App {
-    let layer = builder().public_base("/api").build().unwrap();
+    let layer = builder().public_base("/api").build().expect("a valid layer");
     app(fallback.on(Router::new().nest_service("/api", layer.layer(slow()))))
 }
 
@@ -197,7 +197,7 @@ fn nested_with_status_outside(fallback: Fallback) -> App {
 }
 
 fn nested_with_status_inside(fallback: Fallback) -> App {
-    let layer = builder().external_status().public_base("/api").build().unwrap();
+    let layer = builder().external_status().public_base("/api").build().expect("a valid layer");
     let nested =
         slow().route_layer(layer.clone()).nest_service("/operations", layer.status_service());
     app(fallback.on(Router::new().nest("/api", nested)))
@@ -224,7 +224,7 @@ fn layer() -> RespondAsyncLayer {
 }
 
 fn external() -> RespondAsyncLayer {
-    builder().external_status().build().unwrap()
+    builder().external_status().build().expect("a valid layer")
 }
 
 fn slow() -> Router {
@@ -232,7 +232,7 @@ fn slow() -> Router {
 }
 
 async fn never() {
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 fn app(router: Router) -> App {

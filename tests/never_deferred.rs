@@ -25,9 +25,7 @@ use tokio::{
 };
 use tower_respond_async::{Handle, RespondAsyncLayer};
 
-use self::support::{
-    Accepted, Answer, Exchange, Raw, Release, bare, call, http1, http2, post, serve,
-};
+use self::support::{Answer, Exchange, Raw, Release, bare, call, http1, http2, long_past, serve};
 
 const DEADLINE: Duration = Duration::from_millis(50);
 
@@ -60,8 +58,8 @@ const METHODS: [Method; 7] = [
 fn layer(listed: Listed) -> RespondAsyncLayer {
     let builder = RespondAsyncLayer::builder(DEADLINE);
     match listed {
-        Listed::Default => builder.build().unwrap(),
-        Listed::All => builder.methods(METHODS).build().unwrap(),
+        Listed::Default => builder.build().expect("a valid layer"),
+        Listed::All => builder.methods(METHODS).build().expect("a valid layer"),
     }
 }
 
@@ -77,21 +75,13 @@ async fn site(listed: Listed) -> Site {
     Site { address, release, handle }
 }
 
-/// Returns when a call that began before has long been late: a call that begins now has been
-/// accepted, by a layer with four times the deadline.
-async fn past_the_deadline() {
-    let slower = RespondAsyncLayer::after(DEADLINE * 4);
-    let app = bare(&slower, |_| std::future::pending());
-    Accepted::of(post(&app, "/control").await);
-}
-
 /// The answer to a request for the page, which comes long after the deadline.
 async fn late_answer(listed: Listed, request: Request<Body>) -> Answer {
     let site = site(listed).await;
     let mut client = http1(site.address).await;
     let answer = tokio::spawn(async move { client.send(request).await });
     site.release.waiting(1).await;
-    past_the_deadline().await;
+    long_past(DEADLINE).await;
     site.release.go();
     let answer = answer.await.expect("no panic");
     assert_eq!(answer.status == StatusCode::ACCEPTED, site.handle.parked() > 0);
@@ -119,7 +109,7 @@ async fn assert_not_deferred(
     for (name, value) in fields.iter().copied().chain(prefer) {
         request = request.header(name, value);
     }
-    let answer = late_answer(listed, request.body(Body::empty()).unwrap()).await;
+    let answer = late_answer(listed, request.body(Body::empty()).expect("a valid request")).await;
     assert_eq!(answer.status, StatusCode::OK, "{listed:?} {prefer:?}");
     let body = if method == Method::HEAD { "" } else { "the page" };
     assert_eq!(answer.body, body);
@@ -142,7 +132,7 @@ fn fetch() -> Request<Body> {
     for (name, value) in FETCH {
         request = request.header(name, value);
     }
-    request.body(Body::empty()).unwrap()
+    request.body(Body::empty()).expect("a valid request")
 }
 
 #[tokio::test]
@@ -201,7 +191,7 @@ async fn a_kubernetes_probe_of_a_hung_endpoint_gives_up_without_an_answer() {
                    Accept: */*\r\nConnection: close\r\n\r\n";
     probe.write(request).await;
     reached.waiting(1).await;
-    past_the_deadline().await;
+    long_past(DEADLINE).await;
     assert!(probe.is_silent(), "a 202 would have made the probe succeed");
     drop(probe);
     dropped.notified().await;
@@ -251,7 +241,7 @@ async fn an_event_source_gets_its_events_as_they_come() {
             .unwrap();
         let response = tokio::spawn(async move { client.response(request).await });
         release.waiting(1).await;
-        past_the_deadline().await;
+        long_past(DEADLINE).await;
         release.go();
         let mut response = response.await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
@@ -261,7 +251,7 @@ async fn an_event_source_gets_its_events_as_they_come() {
             events.send(Ok(Bytes::from(event))).await.unwrap();
             let frame = response.body_mut().frame().await.unwrap().unwrap();
             assert_eq!(frame.into_data().unwrap(), event);
-            past_the_deadline().await;
+            long_past(DEADLINE).await;
         }
         drop(events);
         assert!(response.body_mut().frame().await.is_none());
@@ -319,7 +309,7 @@ async fn a_web_socket_is_opened_however_long_it_takes() {
                        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nPrefer: respond-async\r\n\r\n";
         socket.write(request).await;
         release.waiting(1).await;
-        past_the_deadline().await;
+        long_past(DEADLINE).await;
         assert!(socket.is_silent());
         release.go();
         let head = socket.read_until("\r\n\r\n").await;
@@ -374,7 +364,7 @@ async fn a_grpc_call_in_plain_http_2_gets_its_trailers() {
             .unwrap();
         let answer = tokio::spawn(async move { client.send(request).await });
         release.waiting(1).await;
-        past_the_deadline().await;
+        long_past(DEADLINE).await;
         release.go();
         let answer = answer.await.unwrap();
         assert_eq!(answer.status, StatusCode::OK, "{content_type}");
@@ -398,7 +388,7 @@ async fn what_is_never_deferred_is_still_dropped_with_its_caller() {
     });
     let fields = [("accept", "text/event-stream")];
     let caller = tokio::spawn(async move { call(&app, Method::GET, "/", &fields).await });
-    past_the_deadline().await;
+    long_past(DEADLINE).await;
     caller.abort();
     dropped.notified().await;
 }

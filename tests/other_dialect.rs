@@ -106,7 +106,8 @@ impl Dialect for Trailers {
 
 /// Answers at once or too late, by its path; the query is the code in the trailer.
 fn app() -> App {
-    let layer = RespondAsyncLayer::builder(DEADLINE).dialect(Trailers).build().unwrap();
+    let layer =
+        RespondAsyncLayer::builder(DEADLINE).dialect(Trailers).build().expect("a valid layer");
     bare(&layer, |request: Request<Body>| async move {
         let path = request.uri().path();
         if path != "/eager" && path != "/fast" {
@@ -116,7 +117,7 @@ fn app() -> App {
             None => Body::from("answer"),
             Some(code) => {
                 let trailers = [
-                    (CODE, HeaderValue::try_from(code).unwrap()),
+                    (CODE, HeaderValue::try_from(code).expect("a valid value")),
                     (STATE, word("the service's own")),
                 ];
                 let trailers: HeaderMap = trailers.into_iter().collect();
@@ -130,7 +131,7 @@ fn app() -> App {
             .header("server", "mine")
             .header("content-length", "6")
             .body(body)
-            .unwrap()
+            .expect("a valid response")
     })
 }
 
@@ -160,7 +161,7 @@ async fn accept(app: &App, uri: &str) -> String {
     assert_is_message(&answer);
     assert_eq!(told(&answer, &STATE), Some("accepted"));
     // The links are the mount's; this dialect writes them its own way.
-    told(&answer, &NAME).unwrap().replace("/operations/", "/operations/:")
+    told(&answer, &NAME).expect("the field is there").replace("/operations/", "/operations/:")
 }
 
 #[tokio::test(start_paused = true)]

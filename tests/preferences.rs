@@ -17,10 +17,11 @@ const GRACE: Duration = Duration::from_millis(100);
 /// Answers after as many milliseconds as the query says, with the status that the path says.
 fn app(layer: &RespondAsyncLayer) -> App {
     bare(layer, |request: Request<Body>| async move {
-        let millis = request.uri().query().map_or(0, |query| query.parse().unwrap());
+        let millis = request.uri().query().map_or(0, |query| query.parse().expect("a valid value"));
         tokio::time::sleep(Duration::from_millis(millis)).await;
-        let status: u16 = request.uri().path().trim_start_matches('/').parse().unwrap();
-        Response::builder().status(status).body(Body::from("plain")).unwrap()
+        let status: u16 =
+            request.uri().path().trim_start_matches('/').parse().expect("a valid request");
+        Response::builder().status(status).body(Body::from("plain")).expect("a valid response")
     })
 }
 

@@ -35,24 +35,24 @@ pin_project! {
             // `Some` until the body has ended, if somebody waits for that.
             opener: Option<Opener>,
         },
-        // What was received, then what was left, if anything.
-        Received { received: Received, rest: Option<Pin<Box<B>>> },
+        // What was received, then what was left. Boxed, because most bodies are live, and move.
+        Received { body: Box<Received<B>> },
     }
 }
 
-/// What has been received of a body.
-#[derive(Debug, Default)]
-pub(crate) struct Received {
+/// What has been received of a body, and what is left of it.
+struct Received<B> {
     data: BytesMut,
-    trailers: Option<HeaderMap>,
     error: Option<BoxError>,
+    trailers: Option<HeaderMap>,
+    /// `None` once it has ended.
+    rest: Option<Pin<Box<B>>>,
 }
 
 /// A small body while it is received.
 pub(crate) struct Receipt<B> {
-    /// `None` once it has ended.
-    body: Option<Pin<Box<B>>>,
-    received: Received,
+    /// `Some` until it has been received.
+    received: Option<Box<Received<B>>>,
     limit: usize,
 }
 
@@ -93,41 +93,21 @@ where
                 }
                 Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
             }
-            KindProj::Received { received, rest } => {
-                if let Some(frame) = received.next() {
-                    return Poll::Ready(Some(frame));
-                }
-                let Some(body) = rest else {
-                    return Poll::Ready(None);
-                };
-                let frame = ready!(body.as_mut().poll_frame(cx));
-                Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
-            }
+            KindProj::Received { body } => body.poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.kind {
             Kind::Live { body, .. } => body.is_end_stream(),
-            Kind::Received { received, rest } => {
-                received.is_empty() && rest.as_ref().is_none_or(|body| body.is_end_stream())
-            }
+            Kind::Received { body } => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             Kind::Live { body, .. } => body.size_hint(),
-            Kind::Received { received, rest } => {
-                let received = received.data.len() as u64;
-                let rest = rest.as_ref().map_or(SizeHint::with_exact(0), |body| body.size_hint());
-                let mut hint = SizeHint::new();
-                hint.set_lower(rest.lower().saturating_add(received));
-                if let Some(upper) = rest.upper().and_then(|upper| upper.checked_add(received)) {
-                    hint.set_upper(upper);
-                }
-                hint
-            }
+            Kind::Received { body } => body.size_hint(),
         }
     }
 }
@@ -144,19 +124,42 @@ impl<B> fmt::Debug for RequestBody<B> {
 
 // === impl Received ===
 
-impl Received {
-    fn is_empty(&self) -> bool {
-        self.data.is_empty() && self.trailers.is_none() && self.error.is_none()
-    }
-
-    fn next(&mut self) -> Option<Result<Frame<Bytes>, BoxError>> {
+impl<B> Received<B>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         if !self.data.is_empty() {
-            return Some(Ok(Frame::data(self.data.split().freeze())));
+            return Poll::Ready(Some(Ok(Frame::data(self.data.split().freeze()))));
         }
         if let Some(error) = self.error.take() {
-            return Some(Err(error));
+            return Poll::Ready(Some(Err(error)));
         }
-        self.trailers.take().map(|trailers| Ok(Frame::trailers(trailers)))
+        if let Some(trailers) = self.trailers.take() {
+            return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+        }
+        let Some(rest) = &mut self.rest else { return Poll::Ready(None) };
+        let frame = ready!(rest.as_mut().poll_frame(cx));
+        Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.data.is_empty()
+            && self.error.is_none()
+            && self.trailers.is_none()
+            && self.rest.as_ref().is_none_or(|rest| rest.is_end_stream())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let received = self.data.len() as u64;
+        let rest = self.rest.as_ref().map_or(SizeHint::with_exact(0), |rest| rest.size_hint());
+        let mut hint = SizeHint::new();
+        hint.set_lower(rest.lower().saturating_add(received));
+        if let Some(upper) = rest.upper().and_then(|upper| upper.checked_add(received)) {
+            hint.set_upper(upper);
+        }
+        hint
     }
 }
 
@@ -169,29 +172,31 @@ where
 {
     /// Receives `body` until its end, or until more than `limit` bytes are there.
     pub(crate) fn new(body: B, limit: usize) -> Self {
-        Self { body: Some(Box::pin(body)), received: Received::default(), limit }
+        let rest = Some(Box::pin(body));
+        let received = Received { data: BytesMut::new(), error: None, trailers: None, rest };
+        Self { received: Some(Box::new(received)), limit }
     }
 
     /// Receives on. Whatever happens, the service is called: it sees an error where the caller's
     /// body had one, and reads for itself what goes beyond the limit.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<RequestBody<B>> {
-        while let Some(body) = &mut self.body
-            && self.received.data.len() <= self.limit
+        let received = self.received.as_mut().expect("polled until it is received");
+        while let Some(rest) = &mut received.rest
+            && received.data.len() <= self.limit
         {
-            match ready!(body.as_mut().poll_frame(cx)) {
-                None => self.body = None,
+            match ready!(rest.as_mut().poll_frame(cx)) {
+                None => received.rest = None,
                 Some(Err(error)) => {
-                    self.received.error = Some(error.into());
-                    self.body = None;
+                    received.error = Some(error.into());
+                    received.rest = None;
                 }
                 Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => self.received.data.extend_from_slice(&data),
-                    Err(frame) => self.received.trailers = frame.into_trailers().ok(),
+                    Ok(data) => received.data.extend_from_slice(&data),
+                    Err(frame) => received.trailers = frame.into_trailers().ok(),
                 },
             }
         }
-        let received = std::mem::take(&mut self.received);
-        let kind = Kind::Received { received, rest: self.body.take() };
-        Poll::Ready(RequestBody { kind })
+        let body = self.received.take().expect("polled until it is received");
+        Poll::Ready(RequestBody { kind: Kind::Received { body } })
     }
 }

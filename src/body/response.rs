@@ -23,8 +23,8 @@ pin_project! {
     enum Kind<B> {
         // The service answered in time.
         Passed { #[pin] body: B },
-        // A document, or a stored response.
-        Stored { #[pin] body: StoredBody },
+        // A document, or a stored response. Boxed, because most bodies are passed, and move.
+        Stored { body: Box<StoredBody> },
     }
 }
 
@@ -67,7 +67,7 @@ impl<B> WrapBody<B> for Wrap {
     }
 
     fn stored(&self, body: StoredBody) -> Self::Body {
-        ResponseBody { kind: Kind::Stored { body } }
+        ResponseBody { kind: Kind::Stored { body: Box::new(body) } }
     }
 }
 
@@ -116,7 +116,7 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match self.project().kind.project() {
             KindProj::Passed { body } => body.poll_frame(cx).map_err(Into::into),
-            KindProj::Stored { body } => body.poll_frame(cx),
+            KindProj::Stored { body } => Pin::new(&mut **body).poll_frame(cx),
         }
     }
 

@@ -61,8 +61,7 @@ impl Runner {
             return;
         };
         let hold = self.hub.hold(key, Held { fence, shared: Arc::clone(&shared) });
-        let parked =
-            Parked { runner: self, key, fence, head, shared, span, _hold: hold, _space: space };
+        let parked = Parked { runner: self, key, head, shared, span, hold, _space: space };
         let retention = match doubt {
             Doubt::None => Duration::ZERO,
             Doubt::Applied => Limits::DOUBT,

@@ -33,7 +33,7 @@ pub(super) enum IfMissing {
 impl Close {
     /// Stores the end, again and again until the store has said what became of it. The operation
     /// keeps its place, and its result counts as unsaved, until then.
-    pub(super) async fn store(mut self, mut parked: Parked) {
+    pub(super) async fn store(mut self, parked: Parked) {
         let runner = parked.runner.clone();
         let (key, revision) = (parked.key, parked.shared.next_revision());
         let mut backoff = Backoff::of(key);
@@ -41,7 +41,7 @@ impl Close {
         let mut tail = self.tail(revision);
         loop {
             let close = Some(self.retention);
-            match runner.store.write(key, parked.fence, tail.clone(), close).await {
+            match runner.store.write(key, parked.hold.fence(), tail.clone(), close).await {
                 Ok(Written::Applied) => return,
                 Ok(Written::Fenced) => {
                     warn!(operation = %key, "another process has taken the operation over; this outcome is dropped");
@@ -54,7 +54,7 @@ impl Close {
                         let Some(fence) = recreate(&parked).await else {
                             return;
                         };
-                        parked.fence = fence;
+                        runner.hub.refence(key, fence);
                         self.if_missing = IfMissing::Accept;
                     }
                 },

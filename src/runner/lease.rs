@@ -139,8 +139,9 @@ impl Runner {
             let adopted = self.store.adopt(owner, BATCH).await?;
             let mut closed = 0;
             for record in &adopted {
-                // Still run here: the lease had ended, but nobody else has taken it.
-                if self.hub.find(record.key).is_some() {
+                // Still run here: the lease had ended, whoever took it is gone too, and it is ours
+                // again.
+                if self.hub.refence(record.key, record.fence) {
                     continue;
                 }
                 match self.close_adopted(record).await {

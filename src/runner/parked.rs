@@ -5,7 +5,7 @@ use tracing::Span;
 use super::{Runner, Space};
 use crate::{
     hub::Hold,
-    operation::{Fence, Head, Key, Shared},
+    operation::{Head, Key, Shared},
 };
 
 /// An operation that this process runs.
@@ -13,11 +13,10 @@ use crate::{
 pub(crate) struct Parked {
     pub(super) runner: Arc<Runner>,
     pub(super) key: Key,
-    pub(super) fence: Fence,
     pub(super) head: Head,
     pub(super) shared: Arc<Shared>,
     pub(super) span: Span,
-    pub(super) _hold: Hold,
+    pub(super) hold: Hold,
     pub(super) _space: Space,
 }
 

@@ -2,12 +2,12 @@
 
 use futures_util::FutureExt;
 use http::{Method, Request, StatusCode};
-use http_body_util::Full;
 use tower_respond_async::Disconnect;
 
 use crate::{
     process::{
         DEADLINE, Handling, Inbound, Process, Witness, done_after, seconds_pass, settle, text,
+        upload,
     },
     script::{Fault, Script, Verb},
 };
@@ -143,7 +143,7 @@ async fn an_endless_event_stream_is_never_parked() {
     let store = Script::new();
     let process = Process::slow(&store, 10);
     let request = Request::post("/work").header("accept", "text/event-stream");
-    let answer = process.send(request.body(Full::default()).expect("a valid request")).await;
+    let answer = process.send(request.body(upload("")).expect("a valid request")).await;
     assert_eq!(answer.expect("the handler answers").body, "done");
     assert_eq!(store.changes(), []);
 }

@@ -140,6 +140,27 @@ async fn one_operation_that_cannot_be_closed_does_not_keep_others_from_being_tak
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_process_that_adopts_its_own_running_operation_back_stores_its_outcome() {
+    let store = Script::new();
+    let process = Process::slow(&store, 200);
+    let accepted = process.post_late().await;
+    let elsewhere = store.of_another_process();
+    // Takes the operation over, never closes it, and dies.
+    elsewhere.fault(Verb::Close, Fault::Refuse);
+    let other = Process::slow(&elsewhere, 1_000);
+    other.handle.start();
+    store.partition();
+    seconds_pass(3 * LEASE.as_secs()).await;
+    assert_eq!(elsewhere.stored(accepted.key()).await.map(|record| record.fence.epoch), Some(2));
+    elsewhere.partition();
+    store.heal();
+    seconds_pass(4 * LEASE.as_secs()).await;
+    assert_eq!(store.stored(accepted.key()).await.map(|record| record.fence.epoch), Some(3));
+    seconds_pass(200).await;
+    assert_eq!(process.result(&accepted).await.body, "done");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_process_that_takes_many_operations_over_goes_on_beating() {
     let store = Script::new();
     let process = Process::slow(&store, 1_000);

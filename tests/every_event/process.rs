@@ -1,6 +1,7 @@
 //! A process: a layer around a handler that the test has written, and a client to it.
 
 use std::{
+    io,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -18,7 +19,9 @@ use tower_respond_async::{
 
 use crate::script::Script;
 
-pub(crate) type Inbound = Request<RequestBody<Full<Bytes>>>;
+/// A request's body.
+pub(crate) type Upload = UnsyncBoxBody<Bytes, io::Error>;
+pub(crate) type Inbound = Request<RequestBody<Upload>>;
 pub(crate) type Outbound = Response<UnsyncBoxBody<Bytes, BoxError>>;
 pub(crate) type Outcome = Result<Outbound, BoxError>;
 /// A handler at work.
@@ -85,12 +88,12 @@ impl Process {
         uri: &str,
     ) -> impl Future<Output = Result<Answer, BoxError>> + Send + use<> {
         let request = Request::builder().method(method).uri(uri);
-        self.send(request.body(Full::default()).expect("a valid request"))
+        self.send(request.body(upload("")).expect("a valid request"))
     }
 
     pub(crate) fn send(
         &self,
-        request: Request<Full<Bytes>>,
+        request: Request<Upload>,
     ) -> impl Future<Output = Result<Answer, BoxError>> + Send + use<> {
         let call = self.app.clone().oneshot(request);
         // Boxed outside of the async block: inside, the compiler cannot see that the errors are
@@ -202,6 +205,11 @@ impl Drop for Farewell {
     fn drop(&mut self) {
         self.witness.saw(self.words);
     }
+}
+
+/// A request's body of these bytes.
+pub(crate) fn upload(bytes: impl Into<Bytes>) -> Upload {
+    Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
 /// A response with this body.

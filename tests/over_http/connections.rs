@@ -23,7 +23,7 @@ fn echo(release: &Release) -> Router {
 }
 
 fn request(body: impl Into<Body>) -> Request<Body> {
-    Request::post("/echo").body(body.into()).unwrap()
+    Request::post("/echo").body(body.into()).expect("a valid request")
 }
 
 /// Every kind of answer after the other: none leaves anything behind on the connection.
@@ -37,7 +37,7 @@ async fn assert_whole_exchange(client: &mut impl Exchange, release: &Release) {
     let head = client.call(Method::HEAD, status, &[]).await;
     assert_eq!((head.status, head.body.len()), (StatusCode::OK, 0));
     assert_eq!(head.header("content-length"), Some(length.as_str()));
-    let tag = running.header("etag").unwrap();
+    let tag = running.header("etag").expect("the field is there");
     for method in [Method::GET, Method::HEAD] {
         let same = client.call(method, status, &[("if-none-match", tag)]).await;
         assert_eq!((same.status, same.body.len()), (StatusCode::NOT_MODIFIED, 0));

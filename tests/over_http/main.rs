@@ -12,19 +12,11 @@ use std::{net::SocketAddr, time::Duration};
 use axum::Router;
 use tower_respond_async::RespondAsyncLayer;
 
-use self::support::{Accepted, bare, post, serve};
+use self::support::serve;
 
 const DEADLINE: Duration = Duration::from_millis(50);
 
 /// Serves `app` behind the layer.
 async fn deferring(app: Router) -> SocketAddr {
     serve(app.layer(RespondAsyncLayer::after(DEADLINE))).await
-}
-
-/// Returns when a call that began before has long been late: a call that begins now has been
-/// accepted, by a layer with four times the deadline.
-async fn past_the_deadline() {
-    let slower = RespondAsyncLayer::after(DEADLINE * 4);
-    let app = bare(&slower, |_| std::future::pending());
-    Accepted::of(post(&app, "/control").await);
 }

@@ -13,7 +13,9 @@ use super::deferring;
 use crate::support::{Accepted, Exchange, Raw, Release, http1, http2};
 
 fn checksum(value: &str) -> HeaderMap {
-    [("x-checksum".parse().unwrap(), value.parse().unwrap())].into_iter().collect()
+    [("x-checksum".parse().expect("a valid value"), value.parse().expect("a valid value"))]
+        .into_iter()
+        .collect()
 }
 
 /// Waits, then says in trailers what the request's trailers were.
@@ -21,10 +23,13 @@ async fn handler(State(release): State<Release>, request: Request<Body>) -> Resp
     release.wait().await;
     let collected = request.into_body().collect().await.expect("a whole request");
     let sum = collected.trailers().and_then(|trailers| trailers.get("x-checksum").cloned());
-    let sum = sum.map_or("none".to_owned(), |sum| sum.to_str().unwrap().to_owned());
+    let sum = sum.map_or("none".to_owned(), |sum| sum.to_str().expect("a text").to_owned());
     let body = Body::from(collected.to_bytes());
     let body = body.with_trailers(async move { Some(Ok(checksum(&format!("seen {sum}")))) });
-    Response::builder().header("trailer", "x-checksum").body(Body::new(body)).unwrap()
+    Response::builder()
+        .header("trailer", "x-checksum")
+        .body(Body::new(body))
+        .expect("a valid response")
 }
 
 /// A request with trailers, and therefore, over HTTP/1.1, in chunks.
@@ -32,7 +37,10 @@ fn request(body: &'static str) -> Request<Body> {
     let frames = futures_util::stream::iter([Ok::<_, std::io::Error>(Bytes::from(body))]);
     let body = Body::from_stream(frames);
     let body = body.with_trailers(async { Some(Ok(checksum("7"))) });
-    Request::post("/sum").header("trailer", "x-checksum").body(Body::new(body)).unwrap()
+    Request::post("/sum")
+        .header("trailer", "x-checksum")
+        .body(Body::new(body))
+        .expect("a valid request")
 }
 
 async fn assert_trailers(client: &mut impl Exchange, release: &Release, request: Request<Body>) {
@@ -41,7 +49,7 @@ async fn assert_trailers(client: &mut impl Exchange, release: &Release, request:
     for _ in 0..2 {
         let answer = client.result(&accepted).await;
         assert_eq!(answer.body, "hello");
-        assert_eq!(answer.trailers.unwrap()["x-checksum"], "seen 7");
+        assert_eq!(answer.trailers.expect("trailers")["x-checksum"], "seen 7");
         assert_eq!(answer.headers["trailer"], "x-checksum");
     }
 }

@@ -1,6 +1,6 @@
 //! A 202 never cuts an upload off, and a small one never delays it.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::LazyLock};
 
 use axum::{
     Router,
@@ -16,8 +16,8 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{deferring, past_the_deadline};
-use crate::support::{Accepted, Answer, Exchange, Raw, Release, http1, http2};
+use super::{DEADLINE, deferring};
+use crate::support::{Accepted, Answer, Exchange, Raw, Release, http1, http2, long_past};
 
 /// A large upload comes in pieces of this size, none of which is like another.
 const PIECE: usize = 64 << 10;
@@ -56,7 +56,7 @@ impl Shared {
         let (mut body, mut received) = (request.into_body(), Vec::new());
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| format!("{error:?}"))?;
-            received.extend(frame.into_data().unwrap_or_default());
+            received.extend_from_slice(&frame.into_data().unwrap_or_default());
             self.read.send_replace(received.len());
         }
         Ok(received)
@@ -76,7 +76,7 @@ impl Upload {
         if declared {
             request = request.header("content-length", PIECES * PIECE);
         }
-        (Self { pieces, sent: 0 }, request.body(Body::from_stream(body)).unwrap())
+        (Self { pieces, sent: 0 }, request.body(Body::from_stream(body)).expect("a valid request"))
     }
 
     async fn send(&mut self, pieces: usize) {
@@ -88,12 +88,17 @@ impl Upload {
     }
 }
 
+/// Begins with its number, and goes on so that nothing in it can be missing or misplaced unseen.
 fn piece(number: usize) -> Vec<u8> {
-    (0..PIECE).map(|at| (at ^ (at >> 8) ^ number.wrapping_mul(37)) as u8).collect()
+    static PATTERN: LazyLock<Vec<u8>> =
+        LazyLock::new(|| (0..PIECE).map(|at| (at ^ (at >> 8)) as u8).collect());
+    let mut piece = PATTERN.clone();
+    piece[..8].copy_from_slice(&(number as u64).to_be_bytes());
+    piece
 }
 
 fn whole() -> Vec<u8> {
-    (0..PIECES).flat_map(piece).collect()
+    (0..PIECES).map(piece).collect::<Vec<_>>().concat()
 }
 
 /// Waits for the test before it reads, or after, and gives back what it has read.
@@ -155,7 +160,7 @@ async fn a_handler_that_waits_before_it_reads_a_small_body_gets_its_202_on_time(
 async fn a_handler_that_sleeps_ten_deadlines_before_it_reads_a_small_body_reads_it() {
     let shared = Shared::new();
     let sleepy = async |State(shared): State<Shared>, request: Request<Body>| {
-        tokio::time::sleep(super::DEADLINE * 10).await;
+        tokio::time::sleep(DEADLINE * 10).await;
         echo(shared.receive(request).await)
     };
     let app = Router::new().route("/sleepy", post(sleepy)).with_state(shared.clone());
@@ -178,11 +183,11 @@ async fn upload_slowly(uri: &'static str, version: Version, declared: bool) -> U
     upload.send(PIECES / 2).await;
     // All but what the client still holds back.
     shared.has_read((PIECES / 2 - 2) * PIECE).await;
-    past_the_deadline().await;
+    long_past(DEADLINE).await;
     assert!(!answer.is_finished(), "a 202 would cut the upload off");
     upload.send(PIECES / 2).await;
     drop(upload);
-    Uploaded { answer: answer.await.unwrap(), shared, address }
+    Uploaded { answer: answer.await.expect("no panic"), shared, address }
 }
 
 /// What a slow upload led to.
@@ -243,7 +248,7 @@ async fn an_upload_that_breaks_off_is_seen_by_the_service_as_without_the_layer()
     client.write("POST /after HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n").await;
     client.write(vec![b'x'; 1_000]).await;
     shared.has_read(1_000).await;
-    past_the_deadline().await;
+    long_past(DEADLINE).await;
     assert!(client.is_silent(), "a 202 would cut the upload off");
     drop(client);
     // The handler goes on living no longer than its caller, or sees the end: either way the server
@@ -289,7 +294,7 @@ async fn a_client_that_expects_a_100_is_not_told_202_instead() {
         "POST /before HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n";
     client.write(head).await;
     shared.release.waiting(1).await;
-    past_the_deadline().await;
+    long_past(DEADLINE).await;
     assert!(client.is_silent(), "the body has not been sent, let alone read");
     shared.release.go();
     assert_eq!(client.read_until("\r\n\r\n").await, "HTTP/1.1 100 Continue\r\n\r\n");
@@ -316,7 +321,7 @@ async fn a_small_chunked_upload_is_answered_at_its_end() {
     client.write("POST /after HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n").await;
     client.write("3\r\nhel\r\n").await;
     shared.has_read(3).await;
-    past_the_deadline().await;
+    long_past(DEADLINE).await;
     assert!(client.is_silent(), "a 202 would cut the upload off");
     client.write("2\r\nlo\r\n0\r\n\r\n").await;
     let (head, body) = client.read_answer().await;

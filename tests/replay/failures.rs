@@ -1,12 +1,6 @@
 //! Operations that end without a response: a problem each, with a type of its own.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -15,14 +9,12 @@ use serde_json::json;
 use tower::{BoxError, Layer, ServiceExt, service_fn};
 use tower_respond_async::{
     RespondAsyncLayer,
-    store::{
-        Beat, Creation, Fence, Key, MemoryStore, NewOperation, OperationStore, Owner, Record,
-        SharedStore, StoreError, Written,
-    },
+    store::{MemoryStore, SharedStore},
 };
 
 use crate::support::{
-    Accepted, Answer, App, DEADLINE, LATE, accept, bare, call, delete, ended, get, late, settle,
+    Accepted, Answer, App, DEADLINE, Fault, Faulty, LATE, accept, bare, call, delete, ended, get,
+    late, settle,
 };
 
 async fn assert_problem(app: &App, accepted: &Accepted, status: StatusCode, code: &str) -> String {
@@ -39,7 +31,7 @@ fn assert_told(answer: &Answer, id: &str, status: StatusCode, code: &str) -> Str
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     assert_eq!(answer.header("respond-async"), Some("stored"));
     assert_eq!(answer.header("retry-after"), None);
-    let title = answer.json()["title"].as_str().unwrap().to_owned();
+    let title = answer.json()["title"].as_str().expect("a text").to_owned();
     let expected = json!({
         "type": format!("urn:problem-type:respond-async:{code}"),
         "title": title,
@@ -185,16 +177,15 @@ async fn a_shut_down_says_that_the_outcome_is_unknown() {
 /// Two processes on one store, of which one has lost the way to it.
 #[tokio::test(start_paused = true)]
 async fn an_operation_whose_process_is_gone_says_that_the_outcome_is_unknown() {
-    let cut = Arc::new(AtomicBool::new(false));
     let store = SharedStore::new(MemoryStore::new());
-    let partition = Partition { cut: Arc::clone(&cut), inner: store.clone() };
-    let gone = RespondAsyncLayer::builder(DEADLINE).store(partition).build().unwrap();
+    let way = Faulty::new(store.clone(), Fault::None);
+    let gone = RespondAsyncLayer::builder(DEADLINE).store(way.clone()).build().unwrap();
     let left = RespondAsyncLayer::builder(DEADLINE).store(store).build().unwrap();
     let app = bare(&gone, |_| std::future::pending());
     let other = bare(&left, late(Response::default));
     left.handle().start();
     let accepted = accept(&app, "/reports").await;
-    cut.store(true, Ordering::SeqCst);
+    way.set(Fault::All);
     let running = get(&other, &accepted.result_url).await;
     assert_eq!(running.status, StatusCode::ACCEPTED, "nothing is known yet");
     tokio::time::sleep(Duration::from_secs(120)).await;
@@ -202,49 +193,4 @@ async fn an_operation_whose_process_is_gone_says_that_the_outcome_is_unknown() {
     let title = assert_problem(&other, &accepted, status, "lost").await;
     assert!(title.contains("outcome is unknown"), "{title}");
     assert_eq!(call(&other, http::Method::GET, &accepted.status_url, &[]).await.word(), "Failed");
-}
-
-/// The way to a store, which can be cut.
-struct Partition<S> {
-    cut: Arc<AtomicBool>,
-    inner: S,
-}
-
-impl<S> Partition<S> {
-    fn way(&self) -> Result<&S, StoreError> {
-        match self.cut.load(Ordering::SeqCst) {
-            true => Err(StoreError::unavailable("cut")),
-            false => Ok(&self.inner),
-        }
-    }
-}
-
-impl<S: OperationStore> OperationStore for Partition<S> {
-    async fn heartbeat(&self, owner: Owner, ttl: Duration) -> Result<Beat, StoreError> {
-        self.way()?.heartbeat(owner, ttl).await
-    }
-    async fn create(&self, operation: NewOperation) -> Result<Creation, StoreError> {
-        self.way()?.create(operation).await
-    }
-    async fn get(&self, key: Key) -> Result<Option<Record>, StoreError> {
-        self.way()?.get(key).await
-    }
-    async fn write(
-        &self,
-        key: Key,
-        by: Fence,
-        tail: Bytes,
-        close: Option<Duration>,
-    ) -> Result<Written, StoreError> {
-        self.way()?.write(key, by, tail, close).await
-    }
-    async fn cancel(&self, key: Key) -> Result<Option<Record>, StoreError> {
-        self.way()?.cancel(key).await
-    }
-    async fn adopt(&self, by: Owner, limit: u32) -> Result<Vec<Record>, StoreError> {
-        self.way()?.adopt(by, limit).await
-    }
-    async fn forget(&self, key: Key) -> Result<(), StoreError> {
-        self.way()?.forget(key).await
-    }
 }

@@ -84,7 +84,7 @@ fn with(fields: &'static [(&str, &str)]) -> Response<Body> {
     for (name, value) in fields {
         response = response.header(*name, *value);
     }
-    response.body(Body::from("body")).unwrap()
+    response.body(Body::from("body")).expect("a valid response")
 }
 
 #[tokio::test(start_paused = true)]

@@ -74,14 +74,10 @@ async fn a_binary_body_of_a_megabyte_comes_back_whole() {
 async fn a_body_in_many_frames_comes_back_whole() {
     let frames = || {
         let frames = (0..1_000).map(|n| Ok::<_, std::io::Error>(Bytes::from(format!("{n},"))));
-        Response::new(Body::from_stream(tokio_stream(frames)))
+        Response::new(Body::from_stream(futures_util::stream::iter(frames)))
     };
     let expected: String = (0..1_000).map(|n| format!("{n},")).collect();
     assert_eq!(replay(frames).await.body, expected);
-}
-
-fn tokio_stream<I: Iterator>(items: I) -> impl futures_util::Stream<Item = I::Item> {
-    futures_util::stream::iter(items)
 }
 
 #[tokio::test(start_paused = true)]

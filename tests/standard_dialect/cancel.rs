@@ -5,9 +5,10 @@ use http::{Method, Response, StatusCode};
 use serde_json::json;
 use tower_respond_async::{Operation, RespondAsyncLayer};
 
-use crate::support::{App, DEADLINE, accept, bare, call, delete, ended, get, late, settle};
-
-const UNKNOWN: &str = "/operations/00000000000040008000000000000000";
+use crate::{
+    UNKNOWN,
+    support::{App, DEADLINE, accept, bare, call, delete, ended, get, late, settle},
+};
 
 fn app() -> App {
     bare(&RespondAsyncLayer::after(DEADLINE), late(|| Response::new(Body::from("done"))))

@@ -24,7 +24,7 @@ async fn accepted(public_base: &str) -> Accepted {
         .base_path("/jobs")
         .public_base(public_base)
         .build()
-        .unwrap();
+        .expect("a valid layer");
     accept(&bare(&layer, late(Response::default)), "/reports").await
 }
 
@@ -194,7 +194,9 @@ async fn what_is_found_at_the_url_in_location_is_chosen() {
 
 fn app(pending: Pending, complete: Complete) -> App {
     let dialect = StandardDialect::new().pending(pending).complete(complete);
-    let layer = RespondAsyncLayer::builder(DEADLINE).dialect(dialect).build().unwrap();
-    let answer = || Response::builder().status(201).body(Body::from("done")).unwrap();
+    let layer =
+        RespondAsyncLayer::builder(DEADLINE).dialect(dialect).build().expect("a valid layer");
+    let answer =
+        || Response::builder().status(201).body(Body::from("done")).expect("a valid response");
     bare(&layer, late(answer))
 }

@@ -2,68 +2,21 @@
 
 use axum::body::Body;
 use http::{Method, Response, StatusCode};
-use tower_respond_async::{
-    Refusal, RespondAsyncLayer,
-    store::{
-        Beat, Creation, Fence, Key, MemoryStore, NewOperation, OperationStore, Owner, Record,
-        StoreError, Written,
+use tower_respond_async::{Refusal, RespondAsyncLayer, store::MemoryStore};
+
+use crate::{
+    UNKNOWN,
+    support::{
+        Answer, App, DEADLINE, Fault, Faulty, accept, bare, call, delete, ended, get, late, post,
     },
 };
 
-use crate::support::{Answer, App, DEADLINE, accept, bare, call, delete, ended, get, late, post};
-
-const UNKNOWN: &str = "/operations/00000000000040008000000000000000";
-
 fn app(public_base: &str) -> App {
-    let layer = RespondAsyncLayer::builder(DEADLINE).public_base(public_base).build().unwrap();
+    let layer = RespondAsyncLayer::builder(DEADLINE)
+        .public_base(public_base)
+        .build()
+        .expect("a valid layer");
     bare(&layer, late(|| Response::new(Body::from("done"))))
-}
-
-/// A store that is down for readers, writers, or nobody.
-struct Down {
-    create: bool,
-    read: bool,
-    inner: MemoryStore,
-}
-
-impl Down {
-    fn unavailable() -> StoreError {
-        StoreError::Unavailable("down".into())
-    }
-}
-
-impl OperationStore for Down {
-    async fn heartbeat(&self, owner: Owner, ttl: std::time::Duration) -> Result<Beat, StoreError> {
-        self.inner.heartbeat(owner, ttl).await
-    }
-    async fn create(&self, operation: NewOperation) -> Result<Creation, StoreError> {
-        if self.create { Err(Self::unavailable()) } else { self.inner.create(operation).await }
-    }
-    async fn get(&self, key: Key) -> Result<Option<Record>, StoreError> {
-        if self.read { Err(Self::unavailable()) } else { self.inner.get(key).await }
-    }
-    async fn write(
-        &self,
-        key: Key,
-        by: Fence,
-        tail: bytes::Bytes,
-        close: Option<std::time::Duration>,
-    ) -> Result<Written, StoreError> {
-        self.inner.write(key, by, tail, close).await
-    }
-    async fn cancel(&self, key: Key) -> Result<Option<Record>, StoreError> {
-        if self.read { Err(Self::unavailable()) } else { self.inner.cancel(key).await }
-    }
-    async fn adopt(&self, by: Owner, limit: u32) -> Result<Vec<Record>, StoreError> {
-        self.inner.adopt(by, limit).await
-    }
-    async fn forget(&self, key: Key) -> Result<(), StoreError> {
-        self.inner.forget(key).await
-    }
-}
-
-fn down(create: bool, read: bool) -> Down {
-    Down { create, read, inner: MemoryStore::new() }
 }
 
 /// What every answer that says "ask again" has.
@@ -187,7 +140,10 @@ async fn an_unknown_operation_is_a_problem_that_nobody_retries() {
 
 #[tokio::test(start_paused = true)]
 async fn a_store_that_is_down_is_a_503_that_asks_to_come_back_and_never_a_404() {
-    let layer = RespondAsyncLayer::builder(DEADLINE).store(down(false, true)).build().unwrap();
+    let layer = RespondAsyncLayer::builder(DEADLINE)
+        .store(Faulty::new(MemoryStore::new(), Fault::Reads))
+        .build()
+        .unwrap();
     let app = bare(&layer, late(Response::default));
     let accepted = accept(&app, "/reports").await;
     for url in [&accepted.status_url, &accepted.result_url] {
@@ -205,7 +161,7 @@ async fn a_store_that_is_down_is_a_503_that_asks_to_come_back_and_never_a_404() 
 #[tokio::test(start_paused = true)]
 async fn a_late_call_that_is_rejected_is_told_from_the_services_own_503() {
     let layer = RespondAsyncLayer::builder(DEADLINE)
-        .store(down(true, false))
+        .store(Faulty::new(MemoryStore::new(), Fault::Create))
         .on_refusal(Refusal::Reject)
         .build()
         .unwrap();

@@ -9,3 +9,6 @@ mod document;
 mod headers;
 mod paths;
 mod polling;
+
+/// The status of an operation that there is not.
+const UNKNOWN: &str = "/operations/00000000000040008000000000000000";

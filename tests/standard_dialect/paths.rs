@@ -10,7 +10,8 @@ const ID: &str = "0123456789ab4def8123456789abcdef";
 
 /// Answers every `GET` with the target that it was called with.
 fn app(base_path: &str) -> App {
-    let layer = RespondAsyncLayer::builder(DEADLINE).base_path(base_path).build().unwrap();
+    let layer =
+        RespondAsyncLayer::builder(DEADLINE).base_path(base_path).build().expect("a valid layer");
     bare(&layer, |request: Request<Body>| async move {
         if request.method() == Method::POST {
             tokio::time::sleep(LATE).await;
@@ -18,7 +19,7 @@ fn app(base_path: &str) -> App {
         Response::builder()
             .status(StatusCode::IM_A_TEAPOT)
             .body(request.uri().to_string().into())
-            .unwrap()
+            .expect("a valid response")
     })
 }
 

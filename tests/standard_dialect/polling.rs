@@ -10,12 +10,18 @@ use tower_respond_async::{
     dialect::{Complete, StandardDialect},
 };
 
-use crate::support::{App, DEADLINE, LATE, accept, bare, call, delete, ended, get, late, settle};
-
-const UNKNOWN: &str = "/operations/00000000000040008000000000000000";
+use crate::{
+    UNKNOWN,
+    support::{App, DEADLINE, LATE, accept, bare, call, delete, ended, get, late, settle},
+};
 
 fn app() -> App {
-    let answer = || Response::builder().header("etag", "\"v1\"").body(Body::from("done")).unwrap();
+    let answer = || {
+        Response::builder()
+            .header("etag", "\"v1\"")
+            .body(Body::from("done"))
+            .expect("a valid response")
+    };
     bare(&RespondAsyncLayer::after(DEADLINE), late(answer))
 }
 

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, unused_imports, reason = "every test binary uses a part of it")]
 
+mod faulty;
 mod loopback;
 mod release;
 
@@ -16,6 +17,7 @@ use tower::{Layer, Service, ServiceExt, service_fn, util::BoxCloneSyncService};
 use tower_respond_async::{RequestBody, RespondAsyncLayer};
 
 pub(crate) use self::{
+    faulty::{Fault, Faulty},
     loopback::{Exchange, Raw, http1, http2, serve},
     release::Release,
 };
@@ -121,6 +123,13 @@ pub(crate) async fn send(app: &App, request: Request<Body>) -> Answer {
 /// Posts to a service that is too late.
 pub(crate) async fn accept(app: &App, uri: &str) -> Accepted {
     Accepted::of(post(app, uri).await)
+}
+
+/// Returns when a call that began before has long missed its `deadline`: a call that begins now has
+/// been accepted by a layer that has four times as long.
+pub(crate) async fn long_past(deadline: Duration) {
+    let app = bare(&RespondAsyncLayer::after(deadline * 4), |_| std::future::pending());
+    accept(&app, "/control").await;
 }
 
 /// Lets the present moment's work be done: under paused time, nothing is left to do once a sleep is
