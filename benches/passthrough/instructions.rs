@@ -9,7 +9,8 @@ use crate::{
 };
 
 const TOOL: &str = "valgrind";
-const ARGUMENTS: [&str; 2] = ["--tool=callgrind", "--callgrind-out-file=/dev/null"];
+const ARGUMENTS: [&str; 3] =
+    ["--tool=callgrind", "--callgrind-out-file=/dev/null", "--read-inline-info=no"];
 
 pub(crate) fn measure(cases: &[Case]) -> Result<Vec<f64>, Skipped> {
     child::counts_per_call(cases, count)

@@ -7,14 +7,17 @@ use tower_respond_async::{Keep, RespondAsyncLayer, StoredBody};
 
 use crate::variants::DEADLINE;
 
+/// The layer that keeps a body of type `B`.
+pub(crate) type Keeping<B> = RespondAsyncLayer<Keep<fn(StoredBody) -> B>>;
+
 /// The layers that all calls on one runtime share, as all connections of a server do.
 pub(crate) struct Ours {
     /// The response body is wrapped.
     pub(crate) wrapping: RespondAsyncLayer,
     /// The response body stays `Full<Bytes>`, which the inner service answers with.
-    pub(crate) same_body: RespondAsyncLayer<Keep<fn(StoredBody) -> Full<Bytes>>>,
+    pub(crate) same_body: Keeping<Full<Bytes>>,
     /// The response body stays axum's.
-    pub(crate) same_axum_body: RespondAsyncLayer<Keep<fn(StoredBody) -> Body>>,
+    pub(crate) same_axum_body: Keeping<Body>,
 }
 
 // === impl Ours ===

@@ -19,7 +19,7 @@ use tower_service::Service;
 use crate::{
     inner::Answering,
     ours::Ours,
-    variants::{Case, Layering, Payload, Run, WARM_UP, with_layer},
+    variants::{Case, Layering, Payload, Run, with_layer},
 };
 
 /// A body that is made anew for each request.
@@ -37,6 +37,7 @@ struct Template {
     method: Method,
     uri: Uri,
     headers: HeaderMap,
+    warm_up: u64,
 }
 
 pub(crate) fn run(case: Case, ours: &Ours, calls: u64) -> Run {
@@ -63,7 +64,7 @@ where
     S: Service<Request<B>, Response = Response<R>>,
     R: Body,
 {
-    for _ in 0..WARM_UP {
+    for _ in 0..template.warm_up {
         call(&template, &mut service).await;
     }
     let start = Instant::now();
@@ -110,7 +111,12 @@ impl Template {
             Layering::OursGet => Method::GET,
             _ => Method::POST,
         };
-        Self { method, uri: Uri::from_static("/reports/quarterly"), headers }
+        Self {
+            method,
+            uri: Uri::from_static("/reports/quarterly"),
+            headers,
+            warm_up: case.scenario.warm_up(),
+        }
     }
 
     fn request<B>(&self, body: B) -> Request<B> {

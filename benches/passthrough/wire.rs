@@ -25,7 +25,7 @@ use crate::{
     layers::{NoOpLayer, spawn_select},
     ours::Ours,
     variants::{
-        Case, Layering, Payload, Run, Stack, WARM_UP, tower_http_timeout, tower_timeout, with_layer,
+        Case, Layering, Payload, Run, Stack, tower_http_timeout, tower_timeout, with_layer,
     },
 };
 
@@ -86,7 +86,7 @@ where
     let connection = http1::Builder::new()
         .serve_connection(TokioIo::new(server), TowerToHyperService::new(service));
     let server = tokio::spawn(connection);
-    let took = ask(client, request(case), calls).await;
+    let took = ask(client, case, calls).await;
     server
         .await
         .expect("the server does not panic")
@@ -95,10 +95,11 @@ where
 }
 
 /// Hangs up when all calls are answered.
-async fn ask(mut connection: DuplexStream, request: Bytes, calls: u64) -> Duration {
+async fn ask(mut connection: DuplexStream, case: Case, calls: u64) -> Duration {
+    let request = request(case);
     connection.write_all(&request).await.expect("the server reads");
     let mut response = vec![0; first_response(&mut connection).await];
-    for _ in 0..WARM_UP {
+    for _ in 0..case.scenario.warm_up() {
         exchange(&mut connection, &request, &mut response).await;
     }
     let start = Instant::now();
