@@ -36,10 +36,8 @@ pin_project! {
     {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            if !matches!(&*this.stage, CallStage::Ended) {
-                let _entered = this.slot.enter();
-                this.stage.set(CallStage::Ended);
-            }
+            let _entered = this.slot.enter();
+            this.stage.set(CallStage::Ended);
         }
     }
 }
@@ -117,9 +115,8 @@ where
 {
     /// The body is small, and received before the service is called: the caller may be answered
     /// at any time without cutting it off.
-    pub(crate) fn receiving(service: S, request: Request<B>, limit: usize, slot: Slot) -> Self {
-        let (parts, body) = request.into_parts();
-        let early = Box::new(Early { parts: Some(parts), receipt: Receipt::new(body, limit) });
+    pub(crate) fn receiving(service: S, parts: Parts, receipt: Receipt<B>, slot: Slot) -> Self {
+        let early = Box::new(Early { parts: Some(parts), receipt });
         Self { stage: CallStage::Receiving { service: Some(service), early }, slot }
     }
 
@@ -200,12 +197,7 @@ where
                     this.stage.set(CallStage::Running { future });
                     Slot::note_started();
                 }
-                // Running => (Running | Ended)
-                StageProj::Running { future } => {
-                    let output = ready!(future.poll(cx));
-                    this.stage.set(CallStage::Ended);
-                    return Poll::Ready(output);
-                }
+                StageProj::Running { future } => return future.poll(cx),
                 // Answered => Ended
                 StageProj::Answered { output } => {
                     let output = output.take().expect("a future is not polled after its end");

@@ -11,7 +11,7 @@ use tower_service::Service;
 use tracing::{Span, level_filters::LevelFilter};
 
 use crate::{
-    body::{BoxError, RequestBody, Wrap, WrapBody},
+    body::{BoxError, Receipt, RequestBody, Wrap, WrapBody},
     call::{Call, Facts, Kind, Orphans, OwnedCall, Upload},
     deferral::Deferral,
     future::{Race, ResponseFuture},
@@ -97,10 +97,18 @@ impl<S: Clone, M> RespondAsync<S, M> {
         }
         let limit = self.guard.runner.limits().early_body;
         let declared = request.body().size_hint().exact();
-        if !scan.expects && declared.is_some_and(|length| length <= limit as u64) {
-            return (Call::receiving(self.instance(), request, limit, slot), Upload::Early);
-        }
         let (parts, body) = request.into_parts();
+        if !scan.expects && declared.is_some_and(|length| length <= limit as u64) {
+            let mut receipt = Receipt::new(body, limit);
+            return match receipt.poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(body) => {
+                    (self.start(Request::from_parts(parts, body), slot), Upload::Free)
+                }
+                Poll::Pending => {
+                    (Call::receiving(self.instance(), parts, receipt, slot), Upload::Early)
+                }
+            };
+        }
         let (body, gate) = RequestBody::tracked(body);
         (self.start(Request::from_parts(parts, body), slot), Upload::Tracked(gate))
     }

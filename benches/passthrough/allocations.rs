@@ -1,7 +1,7 @@
 //! Heap allocations per call, counted by the global allocator.
 //!
 //! It counts per thread, so that the two workers of the timing do not fight for a counter, and at
-//! a price of some twenty instructions for each allocation and its end, which every measurement
+//! a price of some forty instructions for each allocation and its end, which every measurement
 //! here includes.
 
 use std::alloc::System;

@@ -1,5 +1,5 @@
 use std::{
-    fmt,
+    fmt, mem,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -42,7 +42,10 @@ pin_project! {
 
 /// What has been received of a body, and what is left of it.
 struct Received<B> {
-    data: BytesMut,
+    /// The first frame, as it arrived: in most cases it is the only one.
+    first: Bytes,
+    /// The frames after it.
+    more: BytesMut,
     error: Option<BoxError>,
     trailers: Option<HeaderMap>,
     /// `None` once it has ended.
@@ -124,14 +127,23 @@ impl<B> fmt::Debug for RequestBody<B> {
 
 // === impl Received ===
 
+impl<B> Received<B> {
+    fn len(&self) -> usize {
+        self.first.len() + self.more.len()
+    }
+}
+
 impl<B> Received<B>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<BoxError>,
 {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        if !self.data.is_empty() {
-            return Poll::Ready(Some(Ok(Frame::data(self.data.split().freeze()))));
+        if !self.first.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(mem::take(&mut self.first)))));
+        }
+        if !self.more.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(mem::take(&mut self.more).freeze()))));
         }
         if let Some(error) = self.error.take() {
             return Poll::Ready(Some(Err(error)));
@@ -145,14 +157,14 @@ where
     }
 
     fn is_end_stream(&self) -> bool {
-        self.data.is_empty()
+        self.len() == 0
             && self.error.is_none()
             && self.trailers.is_none()
             && self.rest.as_ref().is_none_or(|rest| rest.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        let received = self.data.len() as u64;
+        let received = self.len() as u64;
         let rest = self.rest.as_ref().map_or(SizeHint::with_exact(0), |rest| rest.size_hint());
         let mut hint = SizeHint::new();
         hint.set_lower(rest.lower().saturating_add(received));
@@ -173,7 +185,13 @@ where
     /// Receives `body` until its end, or until more than `limit` bytes are there.
     pub(crate) fn new(body: B, limit: usize) -> Self {
         let rest = Some(Box::pin(body));
-        let received = Received { data: BytesMut::new(), error: None, trailers: None, rest };
+        let received = Received {
+            first: Bytes::new(),
+            more: BytesMut::new(),
+            error: None,
+            trailers: None,
+            rest,
+        };
         Self { received: Some(Box::new(received)), limit }
     }
 
@@ -181,8 +199,8 @@ where
     /// body had one, and reads for itself what goes beyond the limit.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<RequestBody<B>> {
         let received = self.received.as_mut().expect("polled until it is received");
-        while let Some(rest) = &mut received.rest
-            && received.data.len() <= self.limit
+        while received.len() <= self.limit
+            && let Some(rest) = &mut received.rest
         {
             match ready!(rest.as_mut().poll_frame(cx)) {
                 None => received.rest = None,
@@ -191,7 +209,8 @@ where
                     received.rest = None;
                 }
                 Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => received.data.extend_from_slice(&data),
+                    Ok(data) if received.len() == 0 => received.first = data,
+                    Ok(data) => received.more.extend_from_slice(&data),
                     Err(frame) => received.trailers = frame.into_trailers().ok(),
                 },
             }
