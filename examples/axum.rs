@@ -15,6 +15,7 @@ use std::{error::Error, net::Ipv4Addr, time::Duration};
 use axum::{Json, Router, routing::post};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, time::sleep};
+use tower::Layer;
 use tower_respond_async::{Operation, RespondAsyncLayer};
 
 /// How long accepted calls are given to end when the server is stopped.
@@ -24,11 +25,10 @@ const GRACE: Duration = Duration::from_secs(30);
 async fn main() -> Result<(), Box<dyn Error>> {
     let layer = RespondAsyncLayer::after(Duration::from_secs(1));
     let handle = layer.handle();
-    let app = Router::new()
-        .route("/reports", post(build_report))
-        .route("/imports", post(import))
-        // Last, so that it is around all of the above and answers under `/operations` besides.
-        .layer(layer);
+    let routes =
+        Router::new().route("/reports", post(build_report)).route("/imports", post(import));
+    // Around the whole application, so that it answers under `/operations` besides.
+    let app = Router::new().fallback_service(layer.layer(routes));
 
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port()?)).await?;
     println!("listening on http://{}", listener.local_addr()?);
@@ -36,7 +36,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with_graceful_shutdown(async move {
             told_to_stop().await;
             let drained = handle.drain(GRACE).await;
-            println!("stopped: {drained:?}");
+            println!("stopped: {drained}");
         })
         .await?;
     Ok(())

@@ -19,7 +19,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tokio::time::sleep;
-use tower::ServiceExt;
+use tower::{Layer, ServiceExt};
 use tower_respond_async::{
     Deferral, Operation, RequestHead, RespondAsyncLayer, Snapshot, State,
     dialect::{
@@ -35,7 +35,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .base_path("/jobs")
         .dialect(Jobs)
         .build()?;
-    let app = Router::new().route("/reports", post(build_report)).layer(layer);
+    let routes = Router::new().route("/reports", post(build_report));
+    let app = Router::new().fallback_service(layer.layer(routes));
 
     println!("A client that knows of jobs is given one:\n");
     let job = send(&app, Method::POST, "/reports", StatusCode::CREATED).await?;

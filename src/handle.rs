@@ -17,12 +17,14 @@ use crate::{
 /// ```no_run
 /// use std::time::Duration;
 /// use axum::{Router, routing::post};
+/// use tower::Layer;
 /// use tower_respond_async::RespondAsyncLayer;
 ///
 /// # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
 /// let layer = RespondAsyncLayer::after(Duration::from_secs(2));
 /// let handle = layer.handle();
-/// let app = Router::new().route("/reports", post(|| async { "done" })).layer(layer);
+/// let routes = Router::new().route("/reports", post(|| async { "done" }));
+/// let app = Router::new().fallback_service(layer.layer(routes));
 /// axum::serve(listener, app)
 ///     .with_graceful_shutdown(async move {
 ///         tokio::signal::ctrl_c().await.ok();

@@ -17,15 +17,16 @@ use crate::{
 /// ```
 /// use std::time::Duration;
 /// use axum::{Router, routing::post};
+/// use tower::Layer;
 /// use tower_respond_async::RespondAsyncLayer;
 ///
 /// async fn build_report() -> &'static str {
 ///     "the report"
 /// }
 ///
-/// let app: Router = Router::new()
-///     .route("/reports", post(build_report))
-///     .layer(RespondAsyncLayer::after(Duration::from_secs(2)));
+/// let routes = Router::new().route("/reports", post(build_report));
+/// let layer = RespondAsyncLayer::after(Duration::from_secs(2));
+/// let app: Router = Router::new().fallback_service(layer.layer(routes));
 /// # drop(app);
 /// ```
 #[derive(Clone)]

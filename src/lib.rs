@@ -8,6 +8,7 @@
 //! ```
 //! use std::time::Duration;
 //! use axum::{Router, routing::post};
+//! use tower::Layer;
 //! use tower_respond_async::RespondAsyncLayer;
 //!
 //! async fn build_report() -> &'static str {
@@ -15,11 +16,13 @@
 //!     "the report"
 //! }
 //!
-//! let app: Router = Router::new()
-//!     .route("/reports", post(build_report))
-//!     // The last call: see "Where it belongs".
-//!     .layer(RespondAsyncLayer::after(Duration::from_secs(2)));
-//! # drop(app);
+//! # async fn serve(listener: tokio::net::TcpListener) -> std::io::Result<()> {
+//! let routes = Router::new().route("/reports", post(build_report));
+//! let layer = RespondAsyncLayer::after(Duration::from_secs(2));
+//! // Around the whole application: see "Where it belongs".
+//! let app = Router::new().fallback_service(layer.layer(routes));
+//! axum::serve(listener, app).await
+//! # }
 //! ```
 //!
 //! A plain `GET` is not deferred, however late: its caller may be a browser or a probe that would take
@@ -54,10 +57,12 @@
 //!
 //! # Where it belongs
 //!
-//! Outermost, or nearly. In axum, `.layer(..)` as the very last call on the outermost router: what is
-//! added after it is not covered, and under `nest`, `route_layer`, a `MethodRouter`, or before
-//! `.fallback(..)` the polls never reach it. Where it cannot be outermost, mount
-//! [`RespondAsyncLayer::status_service`].
+//! Outermost, or nearly, so that it sees every poll. In axum, wrap the finished router, as above.
+//! `Router::layer` as the very last call on the outermost router does the same, but is easily undone:
+//! followed by `.fallback(..)`, merged into a router that has one, under `nest`, or as a
+//! `route_layer` or the layer of a `MethodRouter`, polls miss it, and get a 404 or the
+//! application's own 200, which a poller takes for the result. Where the layer cannot be outermost,
+//! mount [`RespondAsyncLayer::status_service`].
 //!
 //! | what | where | why |
 //! | --- | --- | --- |
@@ -78,13 +83,14 @@
 //! use tower_http::{cors::CorsLayer, trace::TraceLayer};
 //! use tower_respond_async::RespondAsyncLayer;
 //!
-//! let app: Router = Router::new().route("/reports", post(|| async { "done" })).layer(
-//!     ServiceBuilder::new()
-//!         .layer(TraceLayer::new_for_http())
-//!         .layer(CorsLayer::permissive())
-//!         .layer(RespondAsyncLayer::after(Duration::from_secs(2)))
-//!         .layer(GlobalConcurrencyLimitLayer::new(64)),
-//! );
+//! let routes = Router::new().route("/reports", post(|| async { "done" }));
+//! let service = ServiceBuilder::new()
+//!     .layer(TraceLayer::new_for_http())
+//!     .layer(CorsLayer::permissive())
+//!     .layer(RespondAsyncLayer::after(Duration::from_secs(2)))
+//!     .layer(GlobalConcurrencyLimitLayer::new(64))
+//!     .service(routes);
+//! let app: Router = Router::new().fallback_service(service);
 //! # drop(app);
 //! ```
 //!

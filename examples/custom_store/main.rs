@@ -17,7 +17,7 @@ use axum::{Router, body::Body, routing::post};
 use http::{Method, Request, StatusCode, header::LOCATION};
 use http_body_util::BodyExt;
 use tokio::time::sleep;
-use tower::ServiceExt;
+use tower::{Layer, ServiceExt};
 use tower_respond_async::{RespondAsyncLayer, store::SharedStore};
 
 use self::store::TableStore;
@@ -52,10 +52,8 @@ fn replica(store: SharedStore) -> Result<Router, Box<dyn Error>> {
         .store_timeout(LEASE / 3)
         .build()?;
     layer.handle().start();
-    Ok(Router::new()
-        .route("/reports", post(build_report))
-        .route("/videos", post(render))
-        .layer(layer))
+    let routes = Router::new().route("/reports", post(build_report)).route("/videos", post(render));
+    Ok(Router::new().fallback_service(layer.layer(routes)))
 }
 
 async fn build_report() -> &'static str {

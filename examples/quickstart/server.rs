@@ -39,13 +39,13 @@ fn app() -> Router {
     // The limit comes after the layer, and so is inside of it: polls are answered before it.
     let layers =
         ServiceBuilder::new().layer(respond_async).layer(GlobalConcurrencyLimitLayer::new(PLACES));
-    Router::new()
+    let routes = Router::new()
         .route("/greetings", post(greet))
         .route("/reports", post(build_report))
         .route("/imports", post(import))
         .route("/payments", post(charge))
-        .route("/videos", post(render))
-        .layer(layers)
+        .route("/videos", post(render));
+    Router::new().fallback_service(layers.service(routes))
 }
 
 async fn greet(name: String) -> String {
