@@ -9,14 +9,13 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, sleep, sleep_until};
-use tracing::{info, warn};
+use tokio::time::{Instant, sleep_until};
+use tracing::warn;
 
 use super::Runner;
 use crate::{
-    clock::unix_now,
-    operation::{Failure, Order, Outcome, Owner, Tail, Takeover},
-    store::{OperationStore, Record, StoreError},
+    operation::{Order, Owner},
+    store::{OperationStore, StoreError},
 };
 
 /// Who this process is to the store.
@@ -43,8 +42,7 @@ enum State {
 const IDLE: u8 = 0;
 const NOT_IDLE: u8 = 1;
 
-/// How many operations are adopted, or swept, at a time.
-const BATCH: u32 = 100;
+type Turn<'a> = tokio::sync::MutexGuard<'a, ()>;
 
 /// Makes the lease idle again when its runtime ends.
 struct Beats {
@@ -81,22 +79,28 @@ impl Runner {
     /// The owner under which operations can be created now; renews a lapsed lease first.
     pub(super) async fn live_owner(self: &Arc<Self>) -> Result<Owner, StoreError> {
         self.begin();
-        let owner = match *self.lease.locked() {
-            State::Beating { owner, until } if until.is_some_and(|end| Instant::now() < end) => {
-                return Ok(owner);
-            }
-            State::Beating { owner, .. } => owner,
-            State::Idle | State::Left => return Err(StoreError::unavailable("the lease was left")),
-        };
-        self.renew(owner).await?;
+        if let Some(owner) = self.lease.live() {
+            return Ok(owner);
+        }
+        let turn = self.lease.turn.lock().await;
+        // Many calls may have waited for this turn; one heartbeat is enough for all.
+        if let Some(owner) = self.lease.live() {
+            return Ok(owner);
+        }
+        let owner = self.lease.owner().ok_or_else(left)?;
+        self.beat(owner, &turn).await?;
         Ok(owner)
     }
 
-    /// One heartbeat, and what it brings: operations to be cancelled.
     async fn renew(&self, owner: Owner) -> Result<(), StoreError> {
-        let _turn = self.lease.turn.lock().await;
-        if !self.lease.is_held_by(owner) {
-            return Err(StoreError::unavailable("the lease was left"));
+        let turn = self.lease.turn.lock().await;
+        self.beat(owner, &turn).await
+    }
+
+    /// One heartbeat, and what it brings: operations to be cancelled.
+    async fn beat(&self, owner: Owner, _turn: &Turn<'_>) -> Result<(), StoreError> {
+        if self.lease.owner() != Some(owner) {
+            return Err(left());
         }
         let sent = Instant::now();
         let beat = self.store.heartbeat(owner, self.limits.lease).await?;
@@ -108,68 +112,6 @@ impl Runner {
             self.hub.give(key, Order::Cancel);
         }
         Ok(())
-    }
-
-    /// Sees to what others have left, as often as the lease is renewed but never in its way.
-    async fn tidy_on(runner: Weak<Self>, owner: Owner) {
-        while let Some(runner) = runner.upgrade() {
-            if !runner.lease.is_held_by(owner) {
-                return;
-            }
-            let tidied = async {
-                runner.take_over(owner).await?;
-                runner.store.sweep(BATCH).await
-            };
-            if let Err(error) = tidied.await {
-                warn!(
-                    error = &error as &dyn Error,
-                    "what other processes left could not be tidied"
-                );
-            }
-            let beat = runner.limits.beat();
-            drop(runner);
-            sleep(beat).await;
-        }
-    }
-
-    /// Closes the operations of processes that are gone. One that cannot be closed stays adopted,
-    /// is returned again at the next beat, and does not keep the others from being closed.
-    async fn take_over(&self, owner: Owner) -> Result<(), StoreError> {
-        loop {
-            let adopted = self.store.adopt(owner, BATCH).await?;
-            let mut closed = 0;
-            for record in &adopted {
-                // Still run here: the lease had ended, whoever took it is gone too, and it is ours
-                // again.
-                if self.hub.refence(record.key, record.fence) {
-                    continue;
-                }
-                match self.close_adopted(record).await {
-                    Ok(()) => closed += 1,
-                    Err(error) => {
-                        warn!(operation = %record.key, %error, "an adopted operation could not be closed");
-                    }
-                }
-            }
-            if closed == 0 || adopted.len() < BATCH as usize {
-                return Ok(());
-            }
-        }
-    }
-
-    async fn close_adopted(&self, record: &Record) -> Result<(), StoreError> {
-        // What another version has written is not ours to overwrite.
-        let revision = Tail::revision_after(&record.head, &record.tail)
-            .map_err(|_| StoreError::Corrupt(record.key))?;
-        let failure = match Takeover::of(record.cancel) {
-            Takeover::CloseCanceled => Failure::Canceled,
-            Takeover::CloseLost => Failure::Lost,
-        };
-        info!(operation = %record.key, ?failure, "closing an operation whose process is gone");
-        let outcome = Outcome::Failure(failure);
-        let tail = Tail::Outcome { revision, ended: unix_now(), outcome }.encode();
-        let close = Some(self.limits.retention);
-        self.store.write(record.key, record.fence, tail, close).await.map(drop)
     }
 
     /// Gives the lease back: what is still open can be adopted at once.
@@ -192,7 +134,7 @@ impl Beats {
     /// Renews the lease until the last layer is gone, or the lease was left.
     async fn renew_on(self) {
         while let Some(runner) = self.runner.upgrade() {
-            if !runner.lease.is_held_by(self.owner) {
+            if runner.lease.owner() != Some(self.owner) {
                 return;
             }
             let next = Instant::now() + runner.limits.beat();
@@ -234,8 +176,20 @@ impl Lease {
         matches!(*self.locked(), State::Beating { owner, until: Some(_) } if owner == by)
     }
 
-    fn is_held_by(&self, by: Owner) -> bool {
-        matches!(*self.locked(), State::Beating { owner, .. } if owner == by)
+    /// Who renews the lease, if anybody does.
+    pub(super) fn owner(&self) -> Option<Owner> {
+        match *self.locked() {
+            State::Beating { owner, .. } => Some(owner),
+            State::Idle | State::Left => None,
+        }
+    }
+
+    /// The owner, if the lease is good for sure.
+    fn live(&self) -> Option<Owner> {
+        match *self.locked() {
+            State::Beating { owner, until: Some(end) } if Instant::now() < end => Some(owner),
+            State::Beating { .. } | State::Idle | State::Left => None,
+        }
     }
 
     fn idle(&self, by: Owner) {
@@ -252,4 +206,8 @@ impl Lease {
     fn locked(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn left() -> StoreError {
+    StoreError::unavailable("the lease was left")
 }

@@ -2,7 +2,7 @@
 //!
 //! `accept` (create, then the 202) -> `carry` (the call in a task of its own) -> `collect` (its
 //! response) -> `close` (into the store, whatever it takes). Beside them `lease` says for the whole
-//! process that it is alive, and takes over from processes that are not.
+//! process that it is alive, and `tidy` takes over from processes that are not.
 
 mod accept;
 mod backoff;
@@ -14,6 +14,7 @@ mod lease;
 mod parked;
 mod parking;
 mod progress;
+mod tidy;
 mod until;
 mod ward;
 
@@ -22,8 +23,7 @@ use std::{fmt, sync::Arc};
 use bytes::Bytes;
 use http::Response;
 
-pub(crate) use self::carry::carry_on;
-pub(crate) use self::{accept::Acceptance, parking::Space, ward::Ward};
+pub(crate) use self::{accept::Acceptance, carry::carry_on, parking::Space, ward::Ward};
 pub use self::{drain::Drained, parking::Undeferrable};
 use self::{lease::Lease, parking::Parking};
 use crate::{body::BoxError, hub::Hub, limits::Limits, operation::Reports, store::BoundedStore};
