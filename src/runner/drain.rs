@@ -52,6 +52,6 @@ impl Runner {
 impl fmt::Display for Drained {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { ended, shut_down, left } = self;
-        write!(f, "{ended} operations ended, {shut_down} shut down, {left} left")
+        write!(f, "ended: {ended}, shut down: {shut_down}, left: {left}")
     }
 }
