@@ -47,7 +47,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let (stream, _) = tokio::select! {
             accepted = listener.accept() => accepted?,
             drained = &mut drained => {
-                println!("stopped: {drained:?}");
+                println!("stopped: {drained}");
                 break;
             }
         };
