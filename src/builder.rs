@@ -31,6 +31,7 @@ use crate::{
 /// | [`max_saved_bytes`](Self::max_saved_bytes) of results that wait for the store | 64 MiB | late calls are held |
 /// | [`early_body_bytes`](Self::early_body_bytes) of a request received before its call | 64 KiB | the 202 waits for the upload |
 /// | [`max_wait`](Self::max_wait) that `Prefer: wait` may ask for | 25 s | less is granted |
+/// | [`max_waiters`](Self::max_waiters), polls that wait | 10,000 | they are answered at once |
 /// | [`store_timeout`](Self::store_timeout) of each store call, `create` included | 2.5 s | it counts as unavailable |
 /// | [`retention`](Self::retention) of an operation that has ended | 1 h | 404 |
 /// | [`execution_limit`](Self::execution_limit) of an operation | none | it fails as timed out |
@@ -141,10 +142,16 @@ impl<M> Builder<M> {
         self
     }
 
-    /// The longest time that `Prefer: wait=N` can ask for; 25 seconds by default, below the 60
-    /// seconds after which many proxies give up.
+    /// The longest time that `Prefer: wait=N` can ask for, of a call as well as of a poll; 25 seconds
+    /// by default, below the 60 seconds after which many proxies give up.
     pub fn max_wait(mut self, longest: Duration) -> Self {
         self.policy.max_wait = longest;
+        self
+    }
+
+    /// How many polls may wait at the same time (`Prefer: wait=N`); 10,000 by default.
+    pub fn max_waiters(mut self, polls: usize) -> Self {
+        self.limits.waiters = polls;
         self
     }
 
@@ -285,11 +292,13 @@ impl<M> Builder<M> {
         }
         let store = self.store.unwrap_or_else(|| SharedStore::new(MemoryStore::new()));
         let store = BoundedStore::new(store, store_timeout);
-        let (hub, mount) = (Arc::<Hub>::default(), Mount::new(&base));
+        let hub = Arc::new(Hub::new(self.limits.waiters));
+        let mount = Mount::new(&base);
         let links = Links::new(&public, &mount);
         let (dialect, routes, policy) = (self.dialect, self.routes, self.policy);
         let runner = Runner::new(store.clone(), Arc::clone(&hub), self.limits, self.on_error);
-        let status = Status { store, hub, dialect, mount, links };
+        let max_wait = policy.max_wait;
+        let status = Status { store, hub, dialect, mount, links, max_wait };
         let (runner, status) = (Arc::new(runner), Arc::new(status));
         let guard = Guard { policy, runner, status, routes };
         Ok(RespondAsyncLayer::new(Arc::new(guard), self.wrap))

@@ -1,16 +1,19 @@
-//! Which operations this process works on, and how to reach them.
+//! Which operations this process works on, how to reach them, and who waits for which to end.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use tokio::sync::{Notify, futures::Notified};
+
 use crate::operation::{Fence, Key, Order, Shared};
 
-/// The operations that are run in this process.
-#[derive(Debug, Default)]
+/// The operations that are run in this process, and those that somebody here waits for.
+#[derive(Debug)]
 pub(crate) struct Hub {
     state: Mutex<State>,
+    most_waiters: usize,
 }
 
 #[derive(Debug, Default)]
@@ -18,6 +21,25 @@ struct State {
     held: HashMap<Key, Held>,
     /// Given to all, also to those that come later.
     standing: Option<Order>,
+    /// Only of operations that somebody waits for.
+    awaited: HashMap<Key, Awaited>,
+    waiters: usize,
+    waiting: Waiting,
+}
+
+/// An operation that somebody waits for.
+#[derive(Debug, Default)]
+struct Awaited {
+    ended: Arc<Notify>,
+    waiters: usize,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Waiting {
+    #[default]
+    Allowed,
+    /// The process drains.
+    Over,
 }
 
 /// An operation that is run here.
@@ -34,9 +56,55 @@ pub(crate) struct Hold {
     key: Key,
 }
 
+/// A place to wait for the end of one operation.
+#[derive(Debug)]
+pub(crate) struct Waiter {
+    hub: Arc<Hub>,
+    key: Key,
+    ended: Arc<Notify>,
+}
+
 // === impl Hub ===
 
 impl Hub {
+    pub(crate) fn new(most_waiters: usize) -> Self {
+        Self { state: Mutex::default(), most_waiters }
+    }
+
+    /// A place to wait for an operation, wherever it runs; `None` if there is none left.
+    pub(crate) fn wait(self: &Arc<Self>, key: Key) -> Option<Waiter> {
+        let mut state = self.locked();
+        if state.waiting == Waiting::Over || state.waiters >= self.most_waiters {
+            return None;
+        }
+        state.waiters += 1;
+        let awaited = state.awaited.entry(key).or_default();
+        awaited.waiters += 1;
+        let ended = Arc::clone(&awaited.ended);
+        drop(state);
+        Some(Waiter { hub: Arc::clone(self), key, ended })
+    }
+
+    /// An operation has ended, here or elsewhere: whoever waits for it looks again.
+    pub(crate) fn ended(&self, key: Key) {
+        let ended = self.locked().awaited.get(&key).map(|awaited| Arc::clone(&awaited.ended));
+        if let Some(ended) = ended {
+            ended.notify_waiters();
+        }
+    }
+
+    /// Nobody waits any more, now and from now on.
+    pub(crate) fn end_waits(&self) {
+        let mut state = self.locked();
+        state.waiting = Waiting::Over;
+        let all: Vec<_> =
+            state.awaited.values().map(|awaited| Arc::clone(&awaited.ended)).collect();
+        drop(state);
+        for ended in all {
+            ended.notify_waiters();
+        }
+    }
+
     pub(crate) fn hold(self: &Arc<Self>, key: Key, held: Held) -> Hold {
         let mut state = self.locked();
         if let Some(order) = state.standing {
@@ -93,5 +161,27 @@ impl Hold {
 impl Drop for Hold {
     fn drop(&mut self) {
         self.hub.locked().held.remove(&self.key);
+    }
+}
+
+// === impl Waiter ===
+
+impl Waiter {
+    /// Ready when the operation may have ended since this was called.
+    pub(crate) fn ended(&self) -> Notified<'_> {
+        self.ended.notified()
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        let mut state = self.hub.locked();
+        state.waiters -= 1;
+        if let Entry::Occupied(mut awaited) = state.awaited.entry(self.key) {
+            awaited.get_mut().waiters -= 1;
+            if awaited.get().waiters == 0 {
+                awaited.remove();
+            }
+        }
     }
 }

@@ -42,6 +42,9 @@
 //! DELETE /operations/8f0c...        cancels it
 //! ```
 //!
+//! A poll with `Prefer: wait=N` is held until the operation ends, for at most N seconds and
+//! [`Builder::max_wait`].
+//!
 //! # The types
 //!
 //! - [`RespondAsyncLayer`] is the middleware; [`Builder`] sets it up, and lists every bound that it

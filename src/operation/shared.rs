@@ -24,7 +24,7 @@ pub(crate) struct Shared {
     ask: AtomicU8,
     /// Whoever runs the call; woken by orders and asks.
     runner: AtomicWaker,
-    /// Handlers waiting for [`Operation::canceled`].
+    /// Handlers waiting for an order.
     listeners: Notify,
     report: Mutex<Report>,
     /// How many tails have been written.

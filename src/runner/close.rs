@@ -42,9 +42,13 @@ impl Close {
         loop {
             let close = Some(self.retention);
             match runner.store.write(key, parked.hold.fence(), tail.clone(), close).await {
-                Ok(Written::Applied) => return,
+                Ok(Written::Applied) => {
+                    runner.hub.ended(key);
+                    return;
+                }
                 Ok(Written::Fenced) => {
                     warn!(operation = %key, "another process has taken the operation over; this outcome is dropped");
+                    runner.hub.ended(key);
                     return;
                 }
                 Ok(Written::Missing) => match self.if_missing {

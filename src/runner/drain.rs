@@ -25,6 +25,7 @@ impl Runner {
     /// gives the lease back.
     pub(crate) async fn drain(self: &Arc<Self>, grace: Duration) -> Drained {
         self.parking.close();
+        self.hub.end_waits();
         let parked = self.parking.parked();
         info!(parked, "draining");
         let within = timeout(grace, self.parking.emptied()).await;

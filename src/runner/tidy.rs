@@ -78,6 +78,8 @@ impl Runner {
         let outcome = Outcome::Failure(failure);
         let tail = Tail::Outcome { revision, ended: unix_now(), outcome }.encode();
         let close = Some(self.limits.retention);
-        self.store.write(record.key, record.fence, tail, close).await.map(drop)
+        self.store.write(record.key, record.fence, tail, close).await?;
+        self.hub.ended(record.key);
+        Ok(())
     }
 }

@@ -4,9 +4,10 @@
 //! dialect, and finished here: `HEAD`, conditional requests, `no-store`.
 
 mod finish;
+mod long_poll;
 mod service;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use http::{Response, request::Parts};
 use tracing::warn;
@@ -29,7 +30,11 @@ pub(crate) struct Status {
     pub(crate) dialect: Arc<dyn Dialect>,
     pub(crate) mount: Mount,
     pub(crate) links: Links,
+    pub(crate) max_wait: Duration,
 }
+
+/// What is known of an operation, or why nothing is.
+type Read = Result<Snapshot, Problem>;
 
 // === impl Status ===
 
@@ -61,10 +66,17 @@ impl Status {
     ) -> Response<StoredBody> {
         let response = match route {
             Route::NotAllowed { allow } => self.error(Problem::NotAllowed { allow }),
-            Route::Operation { id, resource, command } => match self.read(id, command).await {
-                Err(problem) => self.error(problem),
-                Ok(operation) => self.tell(resource, command, &operation, &request),
-            },
+            Route::Operation { id, resource, command } => {
+                let read = match (command, Preference::from_headers(&request.headers).wait) {
+                    (Command::Get, None) => self.get(id).await,
+                    (Command::Get, Some(wait)) => self.wait(id, wait).await,
+                    (Command::Cancel, _) => self.cancel(id).await,
+                };
+                match read {
+                    Err(problem) => self.error(problem),
+                    Ok(operation) => self.tell(resource, command, &operation, &request),
+                }
+            }
         };
         finish::for_method(&request.method, response)
     }
@@ -87,29 +99,19 @@ impl Status {
         }
     }
 
-    /// Carries the command out, and reads what has become of the operation.
-    async fn read(&self, id: OperationId, command: Command) -> Result<Snapshot, Problem> {
+    async fn get(&self, id: OperationId) -> Read {
+        understand(id, self.store.get(Key::of(id)).await)
+    }
+
+    /// Has the operation cancelled, and reads what has become of it.
+    async fn cancel(&self, id: OperationId) -> Read {
         let key = Key::of(id);
-        let read = match command {
-            Command::Get => self.store.get(key).await,
-            Command::Cancel => {
-                let read = self.store.cancel(key).await;
-                // Whoever runs it elsewhere is told by the next heartbeat.
-                if matches!(&read, Ok(Some(record)) if !record.is_closed()) {
-                    self.hub.give(key, Order::Cancel);
-                }
-                read
-            }
-        };
-        match read {
-            Ok(Some(record)) => understand(id, &record),
-            Ok(None) => Err(Problem::Unknown),
-            Err(StoreError::Corrupt(key)) => Err(corrupt(id, key, &"the store says so")),
-            Err(error) => {
-                warn!(operation = %key, %error, "an operation could not be read");
-                Err(Problem::StoreUnavailable)
-            }
+        let read = self.store.cancel(key).await;
+        // Whoever runs it elsewhere is told by the next heartbeat.
+        if matches!(&read, Ok(Some(record)) if !record.is_closed()) {
+            self.hub.give(key, Order::Cancel);
         }
+        understand(id, read)
     }
 
     fn error(&self, problem: Problem) -> Response<StoredBody> {
@@ -123,10 +125,19 @@ impl fmt::Debug for Status {
     }
 }
 
-fn understand(id: OperationId, record: &Record) -> Result<Snapshot, Problem> {
-    let Record { head, tail, cancel, dies_in, .. } = record;
-    Snapshot::stored(id, head, tail, *cancel, *dies_in, unix_now())
-        .map_err(|error| corrupt(id, record.key, &error))
+fn understand(id: OperationId, read: Result<Option<Record>, StoreError>) -> Read {
+    match read {
+        Ok(Some(Record { key, head, tail, cancel, dies_in, .. })) => {
+            Snapshot::stored(id, &head, &tail, cancel, dies_in, unix_now())
+                .map_err(|error| corrupt(id, key, &error))
+        }
+        Ok(None) => Err(Problem::Unknown),
+        Err(StoreError::Corrupt(key)) => Err(corrupt(id, key, &"the store says so")),
+        Err(error) => {
+            warn!(operation = %Key::of(id), %error, "an operation could not be read");
+            Err(Problem::StoreUnavailable)
+        }
+    }
 }
 
 fn corrupt(id: OperationId, key: Key, reason: &dyn fmt::Display) -> Problem {

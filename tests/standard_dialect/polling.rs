@@ -179,14 +179,14 @@ async fn a_range_is_ignored() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn preferences_are_ignored_by_polls() {
+async fn a_poll_that_asks_to_be_deferred_is_answered_at_once() {
     let app = app();
     let accepted = accept(&app, "/reports").await;
     let before = Instant::now();
     for (url, status) in
         [(&accepted.status_url, StatusCode::OK), (&accepted.result_url, StatusCode::ACCEPTED)]
     {
-        let fields = [("prefer", "respond-async, wait=10")];
+        let fields = [("prefer", "respond-async")];
         let answer = call(&app, Method::GET, url, &fields).await;
         assert_eq!(answer.status, status);
         assert_eq!(answer.word(), "Running");
