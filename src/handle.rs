@@ -60,7 +60,7 @@ impl Handle {
     /// be stored is taken over at once.
     ///
     /// Polls go on being answered meanwhile and afterwards: close the server's connections when
-    /// this returns, not before. It takes at most `grace` and three times `store_timeout`.
+    /// this returns, not before. It takes at most `grace` and four times `store_timeout`.
     pub async fn drain(&self, grace: Duration) -> Drained {
         self.guard.runner.drain(grace).await
     }

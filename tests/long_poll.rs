@@ -1,4 +1,5 @@
 //! `Prefer: wait=N` on the two URLs of an operation: the poll is held until the end, or for N seconds.
+#![allow(clippy::unwrap_used, reason = "helpers outside of a test function are tests too")]
 
 use std::time::Duration;
 
