@@ -1,0 +1,176 @@
+//! A call that may be deferred: in a box of its own, so that it can move to another task.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::{Method, Request, Response, uri::PathAndQuery};
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tower_service::Service;
+use tracing::Span;
+
+use super::{Call, Progress};
+use crate::{
+    body::{BoxError, Gate, RequestBody},
+    operation::Shared,
+    preference::Preference,
+};
+
+/// What is known of a call that may be deferred, for when it is.
+pub(crate) struct Facts {
+    pub(crate) kind: Kind,
+    pub(crate) upload: Upload,
+    /// What of the caller's preference is honoured.
+    pub(crate) applied: Preference,
+    pub(crate) method: Method,
+    pub(crate) target: PathAndQuery,
+    /// The span in which the service was called.
+    pub(crate) span: Span,
+}
+
+/// Which calls are deferred.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Those that are not answered at the deadline.
+    Late,
+    /// All, unless they fail within the grace.
+    Eager,
+}
+
+/// What keeps a caller from being answered before the request has been read.
+pub(crate) enum Upload {
+    /// Nothing: there is no body.
+    Free,
+    /// The body is received before the service is called.
+    Early,
+    /// The body is read by the service.
+    Tracked(Gate),
+}
+
+pin_project! {
+    /// A call that may be deferred.
+    pub(crate) struct Guarded<S, B>
+    where
+        S: Service<Request<RequestBody<B>>>,
+    {
+        #[pin]
+        call: Call<S, B>,
+        facts: Facts,
+    }
+}
+
+/// A call that can move to another task.
+pub(crate) struct OwnedCall<S, B>
+where
+    S: Service<Request<RequestBody<B>>>,
+{
+    /// `Some` until it has moved on.
+    guarded: Option<Pin<Box<Guarded<S, B>>>>,
+    orphans: Orphans<S, B>,
+}
+
+/// What becomes of a call that is dropped before it has answered: dropped too, or given to this.
+pub(crate) type Orphans<S, B> = Option<fn(Pin<Box<Guarded<S, B>>>)>;
+
+impl<S, B, R> Future for Guarded<S, B>
+where
+    S: Service<Request<RequestBody<B>>, Response = Response<R>>,
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    type Output = Result<Response<R>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.project().call.poll(cx)
+    }
+}
+
+// === impl OwnedCall ===
+
+impl<S, B> OwnedCall<S, B>
+where
+    S: Service<Request<RequestBody<B>>>,
+{
+    #[inline]
+    pub(crate) fn new(call: Call<S, B>, facts: Facts, orphans: Orphans<S, B>) -> Self {
+        Self { guarded: Some(Box::pin(Guarded { call, facts })), orphans }
+    }
+
+    pub(crate) fn facts(&self) -> &Facts {
+        &self.guarded.as_ref().expect(UNMOVED).facts
+    }
+
+    /// The call, to be carried on elsewhere.
+    pub(crate) fn into_inner(mut self) -> Pin<Box<Guarded<S, B>>> {
+        self.guarded.take().expect(UNMOVED)
+    }
+
+    /// Drops the call, whoever would take orphans.
+    pub(crate) fn discard(mut self) {
+        self.guarded = None;
+    }
+}
+
+impl<S, B> OwnedCall<S, B>
+where
+    S: Service<Request<RequestBody<B>>>,
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    pub(crate) fn progress(&self) -> Progress {
+        self.guarded.as_ref().expect(UNMOVED).call.progress()
+    }
+
+    /// What the handler and the layer share, if the handler has asked for it.
+    #[inline]
+    pub(crate) fn shared(&self) -> Option<&Arc<Shared>> {
+        self.guarded.as_ref().expect(UNMOVED).call.slot.shared()
+    }
+
+    /// What the handler and the layer share.
+    pub(crate) fn claim(&mut self) -> Option<Arc<Shared>> {
+        self.guarded.as_mut().expect(UNMOVED).as_mut().project().call.claim()
+    }
+}
+
+impl<S, B, R> OwnedCall<S, B>
+where
+    S: Service<Request<RequestBody<B>>, Response = Response<R>>,
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    #[inline]
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<R>, S::Error>> {
+        let guarded = self.guarded.as_mut().expect(UNMOVED);
+        let output = ready!(guarded.as_mut().project().call.poll(cx));
+        // Nobody carries on what has ended.
+        self.orphans = None;
+        Poll::Ready(output)
+    }
+
+    /// Takes the response back: the call is accepted with it.
+    pub(crate) fn put_back(&mut self, output: Result<Response<R>, S::Error>) {
+        let guarded = self.guarded.as_mut().expect(UNMOVED).as_mut();
+        guarded.project().call.put_back(output);
+    }
+}
+
+impl<S, B> Drop for OwnedCall<S, B>
+where
+    S: Service<Request<RequestBody<B>>>,
+{
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(adopt) = self.orphans
+            && let Some(guarded) = self.guarded.take()
+        {
+            adopt(guarded);
+        }
+    }
+}
+
+const UNMOVED: &str = "a call is not used after it has moved on";
