@@ -1,7 +1,6 @@
 //! From the deadline to the 202: the operation is recorded, or nobody hears of it.
 
 use std::{
-    error::Error,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -12,12 +11,11 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 use tracing::{Span, warn};
 
-use super::{Runner, Space, backoff::Backoff, parked::Parked, ward::Ward};
+use super::{Runner, Space, backoff::Backoff, create::Attempt, parked::Parked, ward::Ward};
 use crate::{
     hub::Held,
     limits::Limits,
     operation::{Fence, Head, Key, Shared},
-    store::{Creation, NewOperation, OperationStore, StoreError},
 };
 
 /// The attempt to record an operation. Ready with `Some` once it is recorded, with `None` if it
@@ -86,39 +84,30 @@ impl Runner {
             if doubt == Doubt::None && caller.is_closed() {
                 return None;
             }
-            match self.live_owner().await {
-                Err(error) => self.not_recorded(key, &error),
-                Ok(owner) => {
-                    let head = head.clone();
-                    let operation = NewOperation { key, owner, idempotency: None, head };
-                    match self.store.create(operation).await {
-                        Ok(Creation::Created) => {
-                            self.parking.store_answers();
-                            return Some((Fence::first(owner), doubt));
-                        }
-                        Ok(Creation::Exists(_)) => {
-                            warn!(operation = %key, "taken over by another process before it was recorded");
-                            return None;
-                        }
-                        Ok(Creation::OwnerLapsed) => self.lease.lapse(),
-                        Err(error) => {
-                            self.not_recorded(key, &error);
-                            if let StoreError::Unavailable(_) = error {
-                                doubt = Doubt::Applied;
-                            } else if doubt == Doubt::None {
-                                return None;
-                            }
-                        }
+            match self.try_create(key, &head).await {
+                Attempt::Created(fence) => {
+                    self.parking.store_answers();
+                    return Some((fence, doubt));
+                }
+                Attempt::Taken => {
+                    warn!(operation = %key, "taken over by another process before it was recorded");
+                    return None;
+                }
+                Attempt::Lapsed => {}
+                Attempt::NotSent => self.parking.store_fails(),
+                Attempt::Refused => {
+                    self.parking.store_fails();
+                    if doubt == Doubt::None {
+                        return None;
                     }
+                }
+                Attempt::Unknown => {
+                    self.parking.store_fails();
+                    doubt = Doubt::Applied;
                 }
             }
             backoff.wait().await;
         }
-    }
-
-    fn not_recorded(&self, key: Key, error: &StoreError) {
-        self.parking.store_fails();
-        warn!(operation = %key, error = error as &dyn Error, "the operation could not be recorded");
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use tracing::{error, warn};
 
-use super::{backoff::Backoff, parked::Parked};
+use super::{backoff::Backoff, create::Attempt, parked::Parked};
 use crate::{
     clock::unix_now,
     operation::{Failure, Fence, Outcome, Tail},
-    store::{Creation, NewOperation, OperationStore, StoreError, Written},
+    store::{OperationStore, StoreError, Written},
 };
 
 /// How an operation is to be closed.
@@ -38,7 +39,8 @@ impl Close {
         let (key, revision) = (parked.key, parked.shared.next_revision());
         let mut backoff = Backoff::of(key);
         let mut saved = None;
-        let mut tail = self.tail(revision);
+        // Encoded once: the response itself is not kept beside its bytes.
+        let mut tail = encode(revision, self.outcome);
         loop {
             let close = Some(self.retention);
             match runner.store.write(key, parked.hold.fence(), tail.clone(), close).await {
@@ -62,44 +64,32 @@ impl Close {
                         self.if_missing = IfMissing::Accept;
                     }
                 },
-                Err(StoreError::TooLarge) => {
-                    self.outcome = Outcome::Failure(Failure::TooLarge);
-                    tail = self.tail(revision);
-                }
-                Err(
-                    error
-                    @ (StoreError::Unavailable(_) | StoreError::Full | StoreError::Corrupt(_)),
-                ) => {
+                Err(error) => {
                     warn!(operation = %key, %error, "the outcome could not be stored");
+                    if let StoreError::TooLarge = error {
+                        tail = encode(revision, Outcome::Failure(Failure::TooLarge));
+                    }
                     saved.get_or_insert_with(|| runner.parking.save(tail.len()));
                     backoff.wait().await;
                 }
             }
         }
     }
+}
 
-    fn tail(&self, revision: u64) -> bytes::Bytes {
-        let outcome = self.outcome.clone();
-        Tail::Outcome { revision, ended: unix_now(), outcome }.encode()
-    }
+fn encode(revision: u64, outcome: Outcome) -> Bytes {
+    Tail::Outcome { revision, ended: unix_now(), outcome }.encode()
 }
 
 /// Stores an operation again that the store has lost. `None` if somebody else has it.
 async fn recreate(parked: &Parked) -> Option<Fence> {
-    let runner = &parked.runner;
+    let head = parked.head.encode();
     let mut backoff = Backoff::of(parked.key);
     loop {
-        if let Ok(owner) = runner.live_owner().await {
-            let head = parked.head.encode();
-            let operation = NewOperation { key: parked.key, owner, idempotency: None, head };
-            match runner.store.create(operation).await {
-                Ok(Creation::Created) => return Some(Fence::first(owner)),
-                Ok(Creation::Exists(_)) => return None,
-                Ok(Creation::OwnerLapsed) => runner.lease.lapse(),
-                Err(error) => {
-                    warn!(operation = %parked.key, %error, "the operation could not be stored again");
-                }
-            }
+        match parked.runner.try_create(parked.key, &head).await {
+            Attempt::Created(fence) => return Some(fence),
+            Attempt::Taken => return None,
+            Attempt::Lapsed | Attempt::NotSent | Attempt::Refused | Attempt::Unknown => {}
         }
         backoff.wait().await;
     }

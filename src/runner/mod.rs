@@ -9,6 +9,7 @@ mod backoff;
 mod carry;
 mod close;
 mod collect;
+mod create;
 mod drain;
 mod lease;
 mod parked;

@@ -15,7 +15,7 @@ use tower_respond_async::BoxError;
 
 use crate::{
     process::{Outbound, Process, Witness, seconds_pass, settle, text, with_body},
-    script::{Script, Verb},
+    script::{Fault, Script, Verb},
 };
 
 #[tokio::test(start_paused = true)]
@@ -65,6 +65,20 @@ async fn body_error_midway() {
     let failure = process.failure(&accepted).await;
     assert_eq!(failure, (StatusCode::INTERNAL_SERVER_ERROR, "bodyError".to_owned()));
     assert_eq!(store.changes(), [Verb::Create, Verb::Close]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_to_which_even_a_failure_is_too_large_is_not_asked_without_a_pause() {
+    let store = Script::new();
+    let process = Process::slow(&store, 10);
+    let accepted = process.post_late().await;
+    store.fault(Verb::Close, Fault::TooLarge);
+    seconds_pass(60).await;
+    let attempts = store.calls(Verb::Close);
+    assert!((2..40).contains(&attempts), "{attempts}");
+    store.heal();
+    seconds_pass(10).await;
+    assert_eq!(process.failure(&accepted).await.1, "resultTooLarge");
 }
 
 #[tokio::test(start_paused = true)]

@@ -48,6 +48,8 @@ pub(crate) enum Fault {
     Refuse,
     /// There is no room, and nothing is applied.
     Full,
+    /// The value can never be kept, and nothing is applied.
+    TooLarge,
     /// The store says that what it holds cannot be read.
     Corrupt,
     /// It is applied, but fails.
@@ -218,6 +220,7 @@ impl Script {
             None => apply.await,
             Some(Fault::Refuse) => Err(StoreError::unavailable("refused by the test")),
             Some(Fault::Full) => Err(StoreError::Full),
+            Some(Fault::TooLarge) => Err(StoreError::TooLarge),
             Some(Fault::Corrupt) => {
                 Err(StoreError::Corrupt(key.unwrap_or(Key::from_bytes([0; 16]))))
             }

@@ -1,0 +1,56 @@
+//! One attempt to create an operation: of a late call, or of one that the store has lost.
+
+use std::{error::Error, sync::Arc};
+
+use bytes::Bytes;
+use tracing::warn;
+
+use super::Runner;
+use crate::{
+    operation::{Fence, Key},
+    store::{Creation, NewOperation, OperationStore, StoreError},
+};
+
+/// How an attempt to create an operation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Attempt {
+    /// It is stored, under this fence.
+    Created(Fence),
+    /// It is stored, and another process has taken it over.
+    Taken,
+    /// It is not stored: the lease had ended, and is renewed before the next attempt.
+    Lapsed,
+    /// It is not stored: there is no lease to store it under.
+    NotSent,
+    /// It is not stored: the store said so.
+    Refused,
+    /// Nobody knows whether it is stored.
+    Unknown,
+}
+
+// === impl Runner ===
+
+impl Runner {
+    pub(super) async fn try_create(self: &Arc<Self>, key: Key, head: &Bytes) -> Attempt {
+        let (attempt, error) = match self.live_owner().await {
+            Err(error) => (Attempt::NotSent, error),
+            Ok(owner) => {
+                let head = head.clone();
+                let operation = NewOperation { key, owner, idempotency: None, head };
+                match self.store.create(operation).await {
+                    Ok(Creation::Created) => return Attempt::Created(Fence::first(owner)),
+                    Ok(Creation::Exists(_)) => return Attempt::Taken,
+                    Ok(Creation::OwnerLapsed) => {
+                        self.lease.lapse();
+                        return Attempt::Lapsed;
+                    }
+                    Err(error @ StoreError::Unavailable(_)) => (Attempt::Unknown, error),
+                    Err(error) => (Attempt::Refused, error),
+                }
+            }
+        };
+        let error: &dyn Error = &error;
+        warn!(operation = %key, error, ?attempt, "an operation could not be created");
+        attempt
+    }
+}
