@@ -7,6 +7,7 @@ mod support;
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -15,6 +16,7 @@ use http_body::{Body as _, Frame};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use support::{Body, Caller, Server, full, request, upstream};
+use tokio::sync::Semaphore;
 
 const CHUNK: usize = 64 * 1024;
 const CHUNKS: usize = 1600;
@@ -108,12 +110,24 @@ async fn a_hundred_megabytes_each_way_cost_little_memory_over_http2() {
 
 #[tokio::test]
 async fn a_large_upload_that_outlives_its_deadline_arrives_whole() {
-    let address = upstream(answer).await;
+    // The answer is held until the 202 is there, which may come only once the upload has ended.
+    let accepted = Arc::new(Semaphore::new(0));
+    let release = Arc::clone(&accepted);
+    let address = upstream(move |request| {
+        let accepted = Arc::clone(&accepted);
+        async move {
+            let response = answer(request).await;
+            accepted.acquire().await.expect("it is never closed").forget();
+            response
+        }
+    })
+    .await;
     for caller in [Caller::http1(), Caller::http2()] {
         let facade = Server::facade(&format!("http://{address}"), &["--after", "10ms"]).await;
         let before = facade.memory("VmRSS");
         let upload = request(Method::POST, &facade.url("/"), "").map(|_| numbered());
         let accepted = caller.send(upload).await;
+        release.add_permits(1);
         let result = caller.poll(&facade, &accepted).await;
         assert_eq!(result.text(), LARGE.to_string());
         let grown = facade.memory("VmHWM").saturating_sub(before);
