@@ -7,15 +7,17 @@ use crate::{
     body::{BoxError, Keep, StoredBody, Wrap},
     deferral::Deferral,
     dialect::{Dialect, Links, Mount, StandardDialect},
-    guard::{Guard, Routes},
+    guard::{Guard, Keys, Routes},
     headers::Cookies,
     hub::Hub,
+    idempotency::{Duplicate, Idempotency},
     layer::RespondAsyncLayer,
     limits::{Disconnect, Limits, Refusal},
     policy::{Choice, Defer, Methods, Policy},
+    principal::Principal,
     request::RequestHead,
     runner::{OnError, Runner},
-    status::Status,
+    status::{Identify, Status},
     store::{BoundedStore, MemoryStore, OperationStore, SharedStore},
 };
 
@@ -30,6 +32,8 @@ use crate::{
 /// | bytes of all operations, in [`MemoryStore`] | 256 MiB | late calls are held; results wait for room |
 /// | [`max_saved_bytes`](Self::max_saved_bytes) of results that wait for the store | 64 MiB | late calls are held |
 /// | [`early_body_bytes`](Self::early_body_bytes) of a request received before its call | 64 KiB | the 202 waits for the upload |
+/// | [`keyed_body_bytes`](Self::keyed_body_bytes) of a request with an `Idempotency-Key` | 64 KiB | its digest is compared, or it is refused with 413 |
+/// | an `Idempotency-Key` | 255 bytes | 400 |
 /// | [`max_wait`](Self::max_wait) that `Prefer: wait` may ask for | 25 s | less is granted |
 /// | [`max_waiters`](Self::max_waiters), polls that wait | 10,000 | they are answered at once |
 /// | [`store_timeout`](Self::store_timeout) of each store call, `create` included | 2.5 s | it counts as unavailable |
@@ -48,6 +52,8 @@ pub struct Builder<M = Wrap> {
     public_base: String,
     routes: Routes,
     on_error: Option<OnError>,
+    keys: Keys,
+    identify: Option<Identify>,
     wrap: M,
 }
 
@@ -91,6 +97,8 @@ impl Builder {
             public_base: String::new(),
             routes: Routes::Own,
             on_error: None,
+            keys: Keys::default(),
+            identify: None,
             wrap: Wrap,
         }
     }
@@ -257,6 +265,64 @@ impl<M> Builder<M> {
         Self { on_error: Some(Arc::new(on_error)), ..self }
     }
 
+    /// Tells who a request comes from. What an identified caller started, nobody else can read,
+    /// wait for or cancel: to others it is as unknown as an operation that does not exist. An
+    /// operation of a caller who was not identified is open to whoever has its id.
+    ///
+    /// Asked about every call that may be deferred and about every request for an operation, so
+    /// whatever it looks at (a field that authentication has checked, an extension that it has left)
+    /// has to be there for both: authentication belongs around the layer. Everybody is unidentified
+    /// by default.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_respond_async::{Principal, RespondAsyncLayer};
+    ///
+    /// #[derive(Clone)]
+    /// struct User(String);
+    ///
+    /// let layer = RespondAsyncLayer::builder(Duration::from_secs(2))
+    ///     .principal(|request| request.extensions.get().map(|User(name)| name.as_str().into()))
+    ///     .build()?;
+    /// # drop(layer);
+    /// # Ok::<(), tower_respond_async::ConfigError>(())
+    /// ```
+    pub fn principal(
+        self,
+        identify: impl Fn(&RequestHead<'_>) -> Option<Principal> + Send + Sync + 'static,
+    ) -> Self {
+        Self { identify: Some(Arc::new(identify)), ..self }
+    }
+
+    /// Which requests with an `Idempotency-Key` are run once only: those of identified callers, by
+    /// default.
+    ///
+    /// A key counts for calls that may be deferred. Such a call is received and recorded before the
+    /// service is called, and goes on to its end even if its caller leaves; if it cannot be recorded,
+    /// its caller gets a 503, and it is not run. The same request with the same key joins it, or is
+    /// given its response again with `Idempotent-Replayed: true`; another request with the key is
+    /// refused with 422. Method and path belong to the key. A response of 401, 403, 429 or 503
+    /// releases it.
+    pub fn idempotency(mut self, mode: Idempotency) -> Self {
+        self.keys.mode = mode;
+        self
+    }
+
+    /// What happens to a request whose `Idempotency-Key` stands for an operation that still runs: it
+    /// joins it by default.
+    pub fn on_duplicate(mut self, duplicate: Duplicate) -> Self {
+        self.keys.duplicate = duplicate;
+        self
+    }
+
+    /// How large the body of a request with an `Idempotency-Key` may be to be compared with others;
+    /// 64 KiB by default. Of a larger one its `Content-Length` and `Content-Digest` (RFC 9530) are
+    /// compared; without them it is refused with 413.
+    pub fn keyed_body_bytes(mut self, bytes: usize) -> Self {
+        self.keys.body_bytes = bytes;
+        self
+    }
+
     /// The layer answers for no operations itself: its
     /// [`status_service`](RespondAsyncLayer::status_service) is mounted somewhere else.
     pub fn external_status(self) -> Self {
@@ -271,8 +337,21 @@ impl<M> Builder<M> {
         F: Fn(StoredBody) -> B + Clone,
     {
         let Self { policy, limits, store, dialect, base_path, public_base, .. } = self;
-        let (routes, on_error, wrap) = (self.routes, self.on_error, Keep(body));
-        Builder { policy, limits, store, dialect, base_path, public_base, routes, on_error, wrap }
+        let Self { routes, on_error, keys, identify, .. } = self;
+        let wrap = Keep(body);
+        Builder {
+            policy,
+            limits,
+            store,
+            dialect,
+            base_path,
+            public_base,
+            routes,
+            on_error,
+            keys,
+            identify,
+            wrap,
+        }
     }
 
     /// Builds the layer.
@@ -298,9 +377,10 @@ impl<M> Builder<M> {
         let (dialect, routes, policy) = (self.dialect, self.routes, self.policy);
         let runner = Runner::new(store.clone(), Arc::clone(&hub), self.limits, self.on_error);
         let max_wait = policy.max_wait;
-        let status = Status { store, hub, dialect, mount, links, max_wait };
+        let identify = self.identify;
+        let status = Status { store, hub, dialect, mount, links, max_wait, identify };
         let (runner, status) = (Arc::new(runner), Arc::new(status));
-        let guard = Guard { policy, runner, status, routes };
+        let guard = Guard { policy, runner, status, routes, keys: self.keys };
         Ok(RespondAsyncLayer::new(Arc::new(guard), self.wrap))
     }
 }

@@ -21,7 +21,8 @@ use crate::{
     guard::Guard,
     limits::Refusal,
     operation::{Head, Snapshot},
-    runner::{Acceptance, Ward},
+    principal::Binding,
+    runner::{Acceptance, Entry, Recorded, Ward},
     timer::Timer,
 };
 
@@ -52,6 +53,8 @@ pin_project! {
         Accepting { race: Race<S, B>, acceptance: Acceptance, #[pin] patience: Timer },
         // The call could not be accepted, so its caller waits.
         Held { call: OwnedCall<S, B> },
+        // The call has a key.
+        Keyed { answer: KeyedAnswer<S::Error> },
         // The request asks for an operation.
         Own { answer: Answer },
         // Only while one state becomes the next, and after the end.
@@ -61,6 +64,10 @@ pin_project! {
 
 /// An answer of the layer itself.
 pub(crate) type Answer = Pin<Box<dyn Future<Output = Response<StoredBody>> + Send>>;
+
+/// The answer to a call with a key: of the layer itself, or the service's error.
+pub(crate) type KeyedAnswer<E> =
+    Pin<Box<dyn Future<Output = Result<Response<StoredBody>, E>> + Send>>;
 
 /// A call that may be deferred, and what it takes to defer it.
 pub(crate) struct Race<S, B>
@@ -90,6 +97,10 @@ where
     #[inline]
     pub(crate) fn racing(race: Race<S, B>, timer: Timer, wrap: M) -> Self {
         Self { state: State::Racing { race, timer }, wrap }
+    }
+
+    pub(crate) fn keyed(answer: KeyedAnswer<S::Error>, wrap: M) -> Self {
+        Self { state: State::Keyed { answer }, wrap }
     }
 
     #[inline]
@@ -160,7 +171,7 @@ where
                         Poll::Pending => {}
                     }
                     let accepted = match Pin::new(acceptance).poll(cx) {
-                        Poll::Ready(accepted) => accepted,
+                        Poll::Ready(accepted) => accepted.and_then(Recorded::ours),
                         Poll::Pending => match race.guard.runner.limits().refusal {
                             Refusal::Hold => return Poll::Pending,
                             Refusal::Reject => {
@@ -190,6 +201,11 @@ where
                 StateProj::Held { call } => {
                     let output = ready!(call.poll(cx));
                     return Poll::Ready(output.map(|r| r.map(|body| wrap.passed(body))));
+                }
+
+                StateProj::Keyed { answer } => {
+                    let output = ready!(answer.as_mut().poll(cx));
+                    return Poll::Ready(output.map(|r| r.map(|body| wrap.stored(body))));
                 }
 
                 StateProj::Own { answer } => {
@@ -259,12 +275,20 @@ where
             return self.refuse();
         };
         let Some(shared) = self.call.claim() else { return self.refuse() };
-        let Facts { method, target, span, .. } = self.call.facts();
-        let (method, target, report) = (method.clone(), target.clone(), shared.latest());
-        let head = Head { created: unix_now(), method, target, report };
+        let Facts { method, target, span, principal, .. } = self.call.facts();
+        let id = shared.id();
+        let head = Head {
+            created: unix_now(),
+            method: method.clone(),
+            target: target.clone(),
+            report: shared.latest(),
+            binding: principal.as_ref().map(|who| Binding::new(id.as_bytes(), who)),
+            keyed: None,
+        };
+        let entry = Entry { shared, head, idempotency: None, space, span: span.clone() };
         let runner = &self.guard.runner;
         let patience = Timer::after(runner.limits().store_timeout);
-        let acceptance = runner.accept(shared, head, space, span.clone());
+        let acceptance = runner.accept(entry);
         ControlFlow::Continue(State::Accepting { race: self, acceptance, patience })
     }
 

@@ -1,11 +1,15 @@
 //! What all calls of one layer share.
 
-use std::sync::Arc;
+use std::sync::{Arc, Once};
+
+use tracing::warn;
 
 use crate::{
     deferral::Deferral,
     dialect::Route,
+    idempotency::{Duplicate, Idempotency, IdempotencyKey, InvalidKey},
     policy::{Decision, Policy, Scan},
+    principal::Principal,
     request::RequestHead,
     runner::Runner,
     status::Status,
@@ -18,6 +22,17 @@ pub(crate) struct Guard {
     pub(crate) runner: Arc<Runner>,
     pub(crate) status: Arc<Status>,
     pub(crate) routes: Routes,
+    pub(crate) keys: Keys,
+}
+
+/// What is done with the keys of requests.
+#[derive(Debug)]
+pub(crate) struct Keys {
+    pub(crate) mode: Idempotency,
+    pub(crate) duplicate: Duplicate,
+    /// How large the body of a request with a key may be to be compared by itself.
+    pub(crate) body_bytes: usize,
+    pub(crate) ignored: Once,
 }
 
 /// Who answers for operations.
@@ -29,6 +44,19 @@ pub(crate) enum Routes {
     External,
 }
 
+// === impl Keys ===
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self {
+            mode: Idempotency::default(),
+            duplicate: Duplicate::default(),
+            body_bytes: 64 << 10,
+            ignored: Once::new(),
+        }
+    }
+}
+
 // === impl Guard ===
 
 impl Guard {
@@ -38,6 +66,26 @@ impl Guard {
         match self.routes {
             Routes::Own => self.status.route(request),
             Routes::External => None,
+        }
+    }
+
+    /// The key of a request that may be deferred, if it counts.
+    pub(crate) fn key(
+        &self,
+        request: &RequestHead<'_>,
+        principal: Option<&Principal>,
+    ) -> Result<Option<IdempotencyKey>, InvalidKey> {
+        match (self.keys.mode, principal) {
+            (Idempotency::Off, _) => Ok(None),
+            (Idempotency::Principal, None) => {
+                self.keys.ignored.call_once(|| {
+                    warn!("an Idempotency-Key is ignored: nobody says whose it is (`principal`)");
+                });
+                Ok(None)
+            }
+            (Idempotency::Principal, Some(_)) | (Idempotency::Anonymous, _) => {
+                IdempotencyKey::from_headers(request.headers)
+            }
         }
     }
 

@@ -157,11 +157,14 @@ mod guard;
 mod handle;
 mod headers;
 mod hub;
+mod idempotency;
+mod keyed;
 mod layer;
 mod limits;
 mod operation;
 pub mod policy;
 mod preference;
+mod principal;
 mod request;
 mod runner;
 mod service;
@@ -177,12 +180,14 @@ pub use self::{
     future::ResponseFuture,
     handle::Handle,
     headers::Cookies,
+    idempotency::{Duplicate, Idempotency},
     layer::RespondAsyncLayer,
     limits::{Disconnect, Refusal},
     operation::{
         Failure, Operation, OperationId, Outcome, ParseIdError, Snapshot, State, StoredResponse,
     },
     policy::Defer,
+    principal::Principal,
     request::RequestHead,
     runner::{Drained, Undeferrable},
     service::RespondAsync,

@@ -1,4 +1,4 @@
-use http::{Extensions, HeaderMap, Method, Request, Uri, Version};
+use http::{Extensions, HeaderMap, Method, Request, Uri, Version, request::Parts};
 
 /// All of a request but its body, as far as it may be looked at before the service is called.
 ///
@@ -31,5 +31,12 @@ impl<'a, B> From<&'a Request<B>> for RequestHead<'a> {
             headers: request.headers(),
             extensions: request.extensions(),
         }
+    }
+}
+
+impl<'a> From<&'a Parts> for RequestHead<'a> {
+    fn from(parts: &'a Parts) -> Self {
+        let Parts { method, uri, version, headers, extensions, .. } = parts;
+        Self { method, uri, version: *version, headers, extensions }
     }
 }

@@ -1,5 +1,7 @@
 use std::{
-    fmt, mem,
+    fmt,
+    future::ready,
+    mem,
     sync::Arc,
     task::{Context, Poll, Waker},
 };
@@ -14,14 +16,17 @@ use crate::{
     body::{BoxError, Receipt, RequestBody, Wrap, WrapBody},
     call::{Call, Facts, Kind, Orphans, OwnedCall, Upload},
     deferral::Deferral,
+    dialect::Problem,
     future::{Race, ResponseFuture},
     guard::Guard,
+    idempotency::{InvalidKey, Scope},
+    keyed::{Claimant, KeyedCall},
     limits::Disconnect,
     operation::Slot,
     policy::{Decision, Scan},
     request::RequestHead,
     runner::carry_on,
-    timer::Timer,
+    timer::{Timer, moment},
 };
 
 /// Middleware that answers late calls with 202 and carries them on. Made by
@@ -166,6 +171,7 @@ where
             let call = self.start(request.map(RequestBody::live), Slot::Outside);
             return ResponseFuture::passing(call, self.wrap.clone());
         }
+        let principal = self.guard.status.identify(&head);
         let method = head.method.clone();
         let target = head.uri.path_and_query().cloned();
         let target = target.unwrap_or_else(|| PathAndQuery::from_static("/"));
@@ -173,18 +179,48 @@ where
             LevelFilter::OFF => Span::none(),
             _ => Span::current(),
         };
-        let facts = |kind, upload| Facts { kind, upload, applied, method, target, span };
         let (kind, after) = match deferral {
             Deferral::Never => {
                 let call = self.start(request.map(RequestBody::live), Slot::Outside);
-                let call = OwnedCall::new(call, facts(Kind::Late, Upload::Free), orphans);
+                let (kind, upload) = (Kind::Late, Upload::Free);
+                let facts = Facts { kind, upload, applied, method, target, span, principal };
+                let call = OwnedCall::new(call, facts, orphans);
                 return ResponseFuture::held(call, self.wrap.clone());
             }
             Deferral::After(after) => (Kind::Late, after),
             Deferral::Eager => (Kind::Eager, self.guard.policy.async_grace),
         };
+        if scan.keyed {
+            match self.guard.key(&head, principal.as_ref()) {
+                Ok(None) => {}
+                Err(InvalidKey) => {
+                    let answer = self.guard.status.error(Problem::InvalidKey);
+                    return ResponseFuture::own(Box::pin(ready(answer)), self.wrap.clone());
+                }
+                Ok(Some(key)) => {
+                    let guard = Arc::clone(&self.guard);
+                    let scope = Scope::new(principal.as_ref(), &method, target.path());
+                    let deadline = moment(after);
+                    let claimant = Claimant {
+                        guard,
+                        key,
+                        scope,
+                        principal,
+                        method,
+                        target,
+                        span,
+                        kind,
+                        deadline,
+                        applied,
+                    };
+                    let call = KeyedCall { service: self.instance(), request, claimant };
+                    return ResponseFuture::keyed(Box::pin(call.answer()), self.wrap.clone());
+                }
+            }
+        }
         let (call, upload) = self.start_guarded(request, scan);
-        let call = OwnedCall::new(call, facts(kind, upload), orphans);
+        let facts = Facts { kind, upload, applied, method, target, span, principal };
+        let call = OwnedCall::new(call, facts, orphans);
         let race = Race { call, guard: Arc::clone(&self.guard) };
         ResponseFuture::racing(race, Timer::after(after), self.wrap.clone())
     }

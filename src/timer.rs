@@ -7,7 +7,7 @@ use std::{
 };
 
 use pin_project_lite::pin_project;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 pin_project! {
     #[project = TimerProj]
@@ -17,6 +17,13 @@ pin_project! {
         Armed { #[pin] sleep: Sleep },
         Elapsed,
     }
+}
+
+/// The moment when `after` is over; in thirty years, if it lasts longer than clocks count.
+pub(crate) fn moment(after: Duration) -> Instant {
+    const LONGEST: Duration = Duration::from_secs(30 * 365 * 86_400);
+    let now = Instant::now();
+    now.checked_add(after).unwrap_or_else(|| now + LONGEST)
 }
 
 // === impl Timer ===

@@ -7,7 +7,10 @@ mod stored;
 
 use std::error::Error;
 
-pub(crate) use self::{gate::Gate, request::Receipt};
+pub(crate) use self::{
+    gate::Gate,
+    request::{Receipt, Unreceived},
+};
 pub use self::{
     request::RequestBody,
     response::{Keep, ResponseBody, Wrap, WrapBody},

@@ -52,6 +52,15 @@ struct Received<B> {
     rest: Option<Pin<Box<B>>>,
 }
 
+/// Why a body was not received whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unreceived {
+    /// It is longer than the limit, or nobody tried.
+    Longer,
+    /// It broke off.
+    Broken,
+}
+
 /// A small body while it is received.
 pub(crate) struct Receipt<B> {
     /// `Some` until it has been received.
@@ -66,6 +75,16 @@ impl<B> RequestBody<B> {
     #[inline]
     pub(crate) fn live(body: B) -> Self {
         Self { kind: Kind::Live { body, opener: None } }
+    }
+
+    /// All of a body that was received, in two pieces.
+    pub(crate) fn received(&self) -> Result<(&[u8], &[u8]), Unreceived> {
+        match &self.kind {
+            Kind::Live { .. } => Err(Unreceived::Longer),
+            Kind::Received { body } if body.error.is_some() => Err(Unreceived::Broken),
+            Kind::Received { body } if body.rest.is_some() => Err(Unreceived::Longer),
+            Kind::Received { body } => Ok((&body.first, &body.more)),
+        }
     }
 
     /// The caller's own body, and a gate that tells when it has ended, failed or been dropped.

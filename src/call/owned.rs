@@ -18,6 +18,7 @@ use crate::{
     body::{BoxError, Gate, RequestBody},
     operation::Shared,
     preference::Preference,
+    principal::Principal,
 };
 
 /// What is known of a call that may be deferred, for when it is.
@@ -30,6 +31,8 @@ pub(crate) struct Facts {
     pub(crate) target: PathAndQuery,
     /// The span in which the service was called.
     pub(crate) span: Span,
+    /// Who calls, if that is known.
+    pub(crate) principal: Option<Principal>,
 }
 
 /// Which calls are deferred.

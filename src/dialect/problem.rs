@@ -24,6 +24,18 @@ pub enum Problem {
     },
     /// A call was late and could not be accepted.
     Refused,
+    /// The request's `Idempotency-Key` is not one.
+    InvalidKey,
+    /// The request's `Idempotency-Key` was used for another request.
+    KeyReused,
+    /// The request's `Idempotency-Key` stands for an operation that still runs.
+    KeyBusy,
+    /// A request with an `Idempotency-Key` is larger than can be compared with others.
+    KeyedTooLarge,
+    /// A request with an `Idempotency-Key` broke off.
+    Incomplete,
+    /// A request with an `Idempotency-Key` could not be recorded, so it was not begun.
+    NotBegun,
     /// The operation ended without a response.
     Failed {
         /// Which operation.
@@ -43,7 +55,13 @@ impl Problem {
                 StatusCode::NOT_FOUND
             }
             Self::NotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Self::StoreUnavailable | Self::Refused => StatusCode::SERVICE_UNAVAILABLE,
+            Self::InvalidKey | Self::Incomplete => StatusCode::BAD_REQUEST,
+            Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::KeyBusy => StatusCode::CONFLICT,
+            Self::KeyedTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::StoreUnavailable | Self::Refused | Self::NotBegun => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Failed { failure: Failure::Canceled, .. } => StatusCode::GONE,
             Self::Corrupt { .. } | Self::Failed { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -57,6 +75,12 @@ impl Problem {
             Self::StoreUnavailable => "storeUnavailable",
             Self::Corrupt { .. } => "corruptRecord",
             Self::Refused => "notAccepted",
+            Self::InvalidKey => "invalidIdempotencyKey",
+            Self::KeyReused => "idempotencyKeyReused",
+            Self::KeyBusy => "idempotencyKeyBusy",
+            Self::KeyedTooLarge => "keyedRequestTooLarge",
+            Self::Incomplete => "incompleteRequest",
+            Self::NotBegun => "notBegun",
             Self::Failed { failure, .. } => failure.code(),
         }
     }
@@ -65,9 +89,16 @@ impl Problem {
     pub fn operation(&self) -> Option<OperationId> {
         match self {
             Self::Corrupt { id } | Self::Failed { id, .. } => Some(*id),
-            Self::Unknown | Self::NotAllowed { .. } | Self::StoreUnavailable | Self::Refused => {
-                None
-            }
+            Self::Unknown
+            | Self::NotAllowed { .. }
+            | Self::StoreUnavailable
+            | Self::Refused
+            | Self::InvalidKey
+            | Self::KeyReused
+            | Self::KeyBusy
+            | Self::KeyedTooLarge
+            | Self::Incomplete
+            | Self::NotBegun => None,
         }
     }
 }
@@ -83,6 +114,22 @@ impl fmt::Display for Problem {
             Self::Corrupt { .. } => f.write_str("What is stored of the operation cannot be read."),
             Self::Refused => {
                 f.write_str("The call took too long, and cannot be carried on at present.")
+            }
+            Self::InvalidKey => f.write_str(
+                "One Idempotency-Key of 1 to 255 visible characters is expected, in quotes or bare.",
+            ),
+            Self::KeyReused => {
+                f.write_str("The Idempotency-Key was used for a request that differs from this one.")
+            }
+            Self::KeyBusy => {
+                f.write_str("The request with this Idempotency-Key is still being worked on.")
+            }
+            Self::KeyedTooLarge => f.write_str(
+                "A request with an Idempotency-Key and a body of this size needs a Content-Length and a Content-Digest.",
+            ),
+            Self::Incomplete => f.write_str("The request broke off before its end."),
+            Self::NotBegun => {
+                f.write_str("The request could not be recorded, and has not been begun.")
             }
             Self::Failed { failure, .. } => failure.fmt(f),
         }

@@ -14,8 +14,8 @@ use std::fmt;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, uri::PathAndQuery};
 
-use super::{Failure, Outcome, StoredResponse};
-use crate::clock::Timestamp;
+use super::{Failure, Fingerprint, Keyed, Outcome, Salt, StoredResponse};
+use crate::{clock::Timestamp, principal::Binding};
 
 /// The part that is written once, when the call is accepted.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +25,10 @@ pub(crate) struct Head {
     pub(crate) target: PathAndQuery,
     /// What was known when the call was accepted.
     pub(crate) report: Report,
+    /// Whose it is; whoever has the id may look, if there is none.
+    pub(crate) binding: Option<Binding>,
+    /// The key that it was created under.
+    pub(crate) keyed: Option<Keyed>,
 }
 
 /// The part that is written again and again.
@@ -85,6 +89,8 @@ impl Head {
         fields.bytes(self.method.as_str().as_bytes());
         fields.bytes(self.target.as_str().as_bytes());
         fields.report(&self.report);
+        fields.option(self.binding, |fields, binding| fields.0.put_slice(binding.as_bytes()));
+        fields.option(self.keyed, Fields::keyed);
         fields.finish(&Bytes::new())
     }
 
@@ -97,8 +103,10 @@ impl Head {
         let method = Method::from_bytes(fields.bytes()?).map_err(|_| DecodeError::Malformed)?;
         let target = PathAndQuery::try_from(fields.bytes()?).map_err(|_| DecodeError::Malformed)?;
         let report = fields.report()?;
+        let binding = fields.option(|fields| fields.array().map(Binding::from_bytes))?;
+        let keyed = fields.option(Reader::keyed)?;
         fields.end()?;
-        Ok(Self { created, method, target, report })
+        Ok(Self { created, method, target, report, binding, keyed })
     }
 }
 
@@ -245,6 +253,11 @@ impl Fields {
         self.option(report.message.as_deref(), |fields, text| fields.bytes(text.as_bytes()));
     }
 
+    fn keyed(&mut self, keyed: Keyed) {
+        self.0.put_slice(keyed.salt.as_bytes());
+        self.0.put_slice(keyed.fingerprint.as_bytes());
+    }
+
     fn bytes(&mut self, bytes: &[u8]) {
         self.0.put_u32_le(u32::try_from(bytes.len()).expect("fields are far below 4 GiB"));
         self.0.put_slice(bytes);
@@ -302,6 +315,12 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
+    fn array<const N: usize>(&mut self) -> Decoded<[u8; N]> {
+        let (taken, rest) = self.0.split_first_chunk().ok_or(DecodeError::Malformed)?;
+        self.0 = rest;
+        Ok(*taken)
+    }
+
     fn byte(&mut self) -> Decoded<u8> {
         Ok(self.take(1)?.get_u8())
     }
@@ -316,6 +335,12 @@ impl<'a> Reader<'a> {
 
     fn number(&mut self) -> Decoded<u64> {
         Ok(self.take(8)?.get_u64_le())
+    }
+
+    fn keyed(&mut self) -> Decoded<Keyed> {
+        let salt = Salt::from_bytes(self.array()?);
+        let fingerprint = Fingerprint::from_bytes(self.array()?);
+        Ok(Keyed { salt, fingerprint })
     }
 
     fn time(&mut self) -> Decoded<Timestamp> {

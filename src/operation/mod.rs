@@ -4,6 +4,7 @@ mod current;
 mod envelope;
 mod fence;
 mod id;
+mod keyed;
 #[cfg(test)]
 mod lifecycle;
 mod outcome;
@@ -23,6 +24,7 @@ pub use self::{
 pub(crate) use self::{
     current::Slot,
     envelope::{Head, Report, Stage, Tail},
+    keyed::{Fingerprint, Keyed, Salt},
     shared::{Order, Reports, Shared},
     takeover::Takeover,
 };

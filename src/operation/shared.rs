@@ -60,7 +60,7 @@ pub(crate) struct Reports {
 // === impl Shared ===
 
 impl Shared {
-    pub(super) fn new(id: OperationId) -> Self {
+    pub(crate) fn new(id: OperationId) -> Self {
         Self {
             id,
             order: AtomicU8::new(0),

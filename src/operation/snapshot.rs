@@ -6,7 +6,10 @@ use super::{
     OperationId, Outcome, Report, Stage, Tail,
     envelope::{DecodeError, Head},
 };
-use crate::clock::Timestamp;
+use crate::{
+    clock::Timestamp,
+    principal::{Binding, Principal},
+};
 
 /// One consistent reading of an operation: all that a [`Dialect`](crate::dialect::Dialect) may
 /// tell about it.
@@ -29,6 +32,8 @@ pub struct Snapshot {
     pub cancel_requested: bool,
     /// Where it stands.
     pub state: State,
+    /// Whose it is.
+    pub(crate) binding: Option<Binding>,
 }
 
 /// Where an operation stands.
@@ -57,7 +62,7 @@ pub enum State {
 impl Snapshot {
     /// An operation as it is when it is accepted.
     pub(crate) fn accepted(id: OperationId, head: Head) -> Self {
-        let Head { created, method, target, report } = head;
+        let Head { created, method, target, report, binding, keyed: _ } = head;
         Self {
             id,
             method,
@@ -67,6 +72,7 @@ impl Snapshot {
             revision: 0,
             cancel_requested: false,
             state: State::of_report(report),
+            binding,
         }
     }
 
@@ -98,6 +104,11 @@ impl Snapshot {
             }
         }
         Ok(snapshot)
+    }
+
+    /// Whether this caller may know of it: the one it is bound to, or anybody if it is not.
+    pub(crate) fn admits(&self, principal: Option<&Principal>) -> bool {
+        self.binding.is_none_or(|binding| binding.admits(self.id.as_bytes(), principal))
     }
 
     /// How it ended, if it has.

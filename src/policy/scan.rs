@@ -5,6 +5,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 pub(crate) struct Scan {
     /// The client waits for a 100 before it sends its body.
     pub(crate) expects: bool,
+    /// There is an `Idempotency-Key`.
+    pub(crate) keyed: bool,
     pub(super) prefers: bool,
     /// The client would take a 202 for something else.
     pub(super) unaware: bool,
@@ -52,6 +54,7 @@ impl Scan {
             | header::IF_RANGE => self.unaware = true,
             _ => match name.as_str() {
                 "prefer" => self.prefers = true,
+                "idempotency-key" => self.keyed = true,
                 "sec-fetch-mode" => self.unaware |= value == "navigate",
                 _ => {}
             },

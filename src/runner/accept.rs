@@ -16,12 +16,33 @@ use crate::{
     hub::Held,
     limits::Limits,
     operation::{Fence, Head, Key, Shared},
+    store::Record,
 };
 
-/// The attempt to record an operation. Ready with `Some` once it is recorded, with `None` if it
-/// will not be. Dropping it gives the attempt up: what was recorded is closed again.
+/// What is to be recorded of a call.
 #[derive(Debug)]
-pub(crate) struct Acceptance(oneshot::Receiver<Ward>);
+pub(crate) struct Entry {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) head: Head,
+    /// What the request's idempotency key is filed under.
+    pub(crate) idempotency: Option<[u8; 32]>,
+    pub(crate) space: Space,
+    pub(crate) span: Span,
+}
+
+/// The attempt to record an operation. Ready with `None` if it will not be. Dropping it gives the
+/// attempt up: what was recorded is closed again.
+#[derive(Debug)]
+pub(crate) struct Acceptance(oneshot::Receiver<Recorded>);
+
+/// How the attempt to record an operation ended.
+#[derive(Debug)]
+pub(crate) enum Recorded {
+    /// It is recorded.
+    Ours(Ward),
+    /// Its idempotency key stands for this one.
+    Theirs(Box<Record>),
+}
 
 /// Whether an attempt to create the operation may have been applied without our knowing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,75 +51,93 @@ enum Doubt {
     Applied,
 }
 
+/// Why an operation is not created.
+enum Uncreated {
+    /// Its idempotency key stands for this one.
+    Taken(Box<Record>),
+    /// There was nobody left who wants it, the store refuses it, or another process has it.
+    GivenUp,
+}
+
 // === impl Runner ===
 
 impl Runner {
-    /// Records the operation of a late call.
-    pub(crate) fn accept(
-        self: &Arc<Self>,
-        shared: Arc<Shared>,
-        head: Head,
-        space: Space,
-        span: Span,
-    ) -> Acceptance {
+    /// Records the operation of a call.
+    pub(crate) fn accept(self: &Arc<Self>, entry: Entry) -> Acceptance {
         let (caller, acceptance) = oneshot::channel();
-        tokio::spawn(Arc::clone(self).record(shared, head, space, span, caller));
+        tokio::spawn(Arc::clone(self).record(entry, caller));
         Acceptance(acceptance)
     }
 
-    async fn record(
-        self: Arc<Self>,
-        shared: Arc<Shared>,
-        head: Head,
-        space: Space,
-        span: Span,
-        caller: oneshot::Sender<Ward>,
-    ) {
+    async fn record(self: Arc<Self>, entry: Entry, caller: oneshot::Sender<Recorded>) {
+        let Entry { shared, head, idempotency, space, span } = entry;
         let key = Key::of(shared.id());
-        let Some((fence, doubt)) = self.create(key, head.encode(), &caller).await else {
-            return;
+        let created = self.create(key, idempotency, head.encode(), &caller).await;
+        let (fence, doubt) = match created {
+            Ok(created) => created,
+            Err(Uncreated::GivenUp) => return,
+            Err(Uncreated::Taken(record)) => {
+                drop(caller.send(Recorded::Theirs(record)));
+                return;
+            }
         };
         let hold = self.hub.hold(key, Held { fence, shared: Arc::clone(&shared) });
-        let parked = Parked { runner: self, key, head, shared, span, hold, _space: space };
+        let idempotency = idempotency.map(Box::new);
+        let parked = Parked {
+            runner: self,
+            key,
+            head,
+            idempotency,
+            shared,
+            span,
+            hold,
+            _space: space,
+            unsaid: None,
+        };
         let retention = match doubt {
             Doubt::None => Duration::ZERO,
             Doubt::Applied => Limits::DOUBT,
         };
         // A caller who has left meanwhile drops the operation, which abandons it.
-        drop(caller.send(Ward::unannounced(parked, retention)));
+        drop(caller.send(Recorded::Ours(Ward::unannounced(parked, retention))));
     }
 
-    /// Creates the operation. `None` if it certainly is not stored; otherwise under which fence.
+    /// Creates the operation, and says under which fence.
     ///
     /// An attempt in doubt is repeated until its end is known, even if nobody waits any more: only
     /// what is known to exist can be closed.
     async fn create(
         self: &Arc<Self>,
         key: Key,
+        idempotency: Option<[u8; 32]>,
         head: Bytes,
-        caller: &oneshot::Sender<Ward>,
-    ) -> Option<(Fence, Doubt)> {
+        caller: &oneshot::Sender<Recorded>,
+    ) -> Result<(Fence, Doubt), Uncreated> {
         let mut doubt = Doubt::None;
         let mut backoff = Backoff::of(key);
         loop {
             if doubt == Doubt::None && caller.is_closed() {
-                return None;
+                return Err(Uncreated::GivenUp);
             }
-            match self.try_create(key, &head).await {
+            match self.try_create(key, idempotency, &head).await {
                 Attempt::Created(fence) => {
                     self.parking.store_answers();
-                    return Some((fence, doubt));
+                    return Ok((fence, doubt));
                 }
-                Attempt::Taken => {
+                Attempt::Taken(record) if record.key != key => {
+                    self.parking.store_answers();
+                    return Err(Uncreated::Taken(record));
+                }
+                Attempt::Taken(_) => {
                     warn!(operation = %key, "taken over by another process before it was recorded");
-                    return None;
+                    return Err(Uncreated::GivenUp);
                 }
                 Attempt::Lapsed => {}
                 Attempt::NotSent => self.parking.store_fails(),
                 Attempt::Refused => {
                     self.parking.store_fails();
                     if doubt == Doubt::None {
-                        return None;
+                        return Err(Uncreated::GivenUp);
                     }
                 }
                 Attempt::Unknown => {
@@ -114,9 +153,21 @@ impl Runner {
 // === impl Acceptance ===
 
 impl Future for Acceptance {
-    type Output = Option<Ward>;
+    type Output = Option<Recorded>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Ward>> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Recorded>> {
         Pin::new(&mut self.0).poll(cx).map(Result::ok)
+    }
+}
+
+// === impl Recorded ===
+
+impl Recorded {
+    /// The operation that was recorded for a call without a key.
+    pub(crate) fn ours(self) -> Option<Ward> {
+        match self {
+            Self::Ours(ward) => Some(ward),
+            Self::Theirs(_) => None,
+        }
     }
 }

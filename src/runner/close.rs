@@ -86,9 +86,9 @@ async fn recreate(parked: &Parked) -> Option<Fence> {
     let head = parked.head.encode();
     let mut backoff = Backoff::of(parked.key);
     loop {
-        match parked.runner.try_create(parked.key, &head).await {
+        match parked.runner.try_create(parked.key, parked.idempotency(), &head).await {
             Attempt::Created(fence) => return Some(fence),
-            Attempt::Taken => return None,
+            Attempt::Taken(_) => return None,
             Attempt::Lapsed | Attempt::NotSent | Attempt::Refused | Attempt::Unknown => {}
         }
         backoff.wait().await;

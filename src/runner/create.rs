@@ -8,16 +8,17 @@ use tracing::warn;
 use super::Runner;
 use crate::{
     operation::{Fence, Key},
-    store::{Creation, NewOperation, OperationStore, StoreError},
+    store::{Creation, NewOperation, OperationStore, Record, StoreError},
 };
 
 /// How an attempt to create an operation ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Attempt {
     /// It is stored, under this fence.
     Created(Fence),
-    /// It is stored, and another process has taken it over.
-    Taken,
+    /// It is stored, and another process has taken it over; or its idempotency key stands for
+    /// another operation. Either way, that one.
+    Taken(Box<Record>),
     /// It is not stored: the lease had ended, and is renewed before the next attempt.
     Lapsed,
     /// It is not stored: there is no lease to store it under.
@@ -31,15 +32,20 @@ pub(super) enum Attempt {
 // === impl Runner ===
 
 impl Runner {
-    pub(super) async fn try_create(self: &Arc<Self>, key: Key, head: &Bytes) -> Attempt {
+    pub(super) async fn try_create(
+        self: &Arc<Self>,
+        key: Key,
+        idempotency: Option<[u8; 32]>,
+        head: &Bytes,
+    ) -> Attempt {
         let (attempt, error) = match self.live_owner().await {
             Err(error) => (Attempt::NotSent, error),
             Ok(owner) => {
                 let head = head.clone();
-                let operation = NewOperation { key, owner, idempotency: None, head };
+                let operation = NewOperation { key, owner, idempotency, head };
                 match self.store.create(operation).await {
                     Ok(Creation::Created) => return Attempt::Created(Fence::first(owner)),
-                    Ok(Creation::Exists(_)) => return Attempt::Taken,
+                    Ok(Creation::Exists(record)) => return Attempt::Taken(Box::new(record)),
                     Ok(Creation::OwnerLapsed) => {
                         self.lease.lapse();
                         return Attempt::Lapsed;

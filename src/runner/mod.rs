@@ -24,7 +24,12 @@ use std::{fmt, sync::Arc};
 use bytes::Bytes;
 use http::Response;
 
-pub(crate) use self::{accept::Acceptance, carry::carry_on, parking::Space, ward::Ward};
+pub(crate) use self::{
+    accept::{Acceptance, Entry, Recorded},
+    carry::carry_on,
+    parking::Space,
+    ward::Ward,
+};
 pub use self::{drain::Drained, parking::Undeferrable};
 use self::{lease::Lease, parking::Parking};
 use crate::{body::BoxError, hub::Hub, limits::Limits, operation::Reports, store::BoundedStore};
@@ -65,6 +70,11 @@ impl Runner {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// Whether services' errors become responses.
+    pub(crate) fn maps_errors(&self) -> bool {
+        self.on_error.is_some()
     }
 
     pub(crate) fn parking(&self) -> &Arc<Parking> {

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use tokio::sync::oneshot;
 use tracing::Span;
 
 use super::{Runner, Space};
@@ -14,10 +15,14 @@ pub(crate) struct Parked {
     pub(super) runner: Arc<Runner>,
     pub(super) key: Key,
     pub(super) head: Head,
+    /// What its idempotency key is filed under. Boxed, because most have none.
+    pub(super) idempotency: Option<Box<[u8; 32]>>,
     pub(super) shared: Arc<Shared>,
     pub(super) span: Span,
     pub(super) hold: Hold,
     pub(super) _space: Space,
+    /// Dropped with the rest, which tells whoever waits for that.
+    pub(super) unsaid: Option<oneshot::Sender<()>>,
 }
 
 // === impl Parked ===
@@ -25,6 +30,10 @@ pub(crate) struct Parked {
 impl Parked {
     pub(crate) fn head(&self) -> &Head {
         &self.head
+    }
+
+    pub(super) fn idempotency(&self) -> Option<[u8; 32]> {
+        self.idempotency.as_deref().copied()
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {

@@ -1,5 +1,7 @@
 use std::{ops::Deref, time::Duration};
 
+use tokio::sync::oneshot;
+
 use super::{
     close::{Close, IfMissing},
     parked::Parked,
@@ -32,6 +34,13 @@ impl Ward {
         self.failure = Failure::Panic;
         self.retention = self.runner.limits.retention;
         self
+    }
+
+    /// Resolves, to an error, once the operation's end is stored or cannot be.
+    pub(crate) fn stored(&mut self) -> oneshot::Receiver<()> {
+        let (unsaid, stored) = oneshot::channel();
+        self.parked.as_mut().expect(UNRELEASED).unsaid = Some(unsaid);
+        stored
     }
 
     /// The operation, which is going to be closed.

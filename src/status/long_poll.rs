@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::{Read, Status};
-use crate::operation::{Key, OperationId};
+use super::{Read, Status, Subject};
+use crate::{operation::Key, timer::moment};
 
 /// How often a waiting poll reads, in case the operation ends where it cannot be heard.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
@@ -14,13 +14,19 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 impl Status {
     /// Reads the operation once it has ended, or `wait` is over, or nobody may wait any more.
-    pub(super) async fn wait(&self, id: OperationId, wait: Duration) -> Read {
-        let end = Instant::now() + wait.min(self.max_wait);
+    pub(super) async fn wait(&self, subject: Subject<'_>, wait: Duration) -> Read {
+        self.wait_until(subject, moment(wait.min(self.max_wait))).await
+    }
+
+    /// Reads the operation once it has ended, or at `end`, or when nobody may wait any more.
+    pub(crate) async fn wait_until(&self, subject: Subject<'_>, end: Instant) -> Read {
         loop {
-            let Some(waiter) = self.hub.wait(Key::of(id)) else { return self.get(id).await };
+            let Some(waiter) = self.hub.wait(Key::of(subject.id)) else {
+                return self.get(subject).await;
+            };
             // Before the reading, so that an end after it is heard.
             let ended = waiter.ended();
-            let read = self.get(id).await;
+            let read = self.get(subject).await;
             let is_open = matches!(&read, Ok(operation) if operation.outcome().is_none());
             if !is_open || Instant::now() >= end {
                 return read;

@@ -9,16 +9,20 @@ mod service;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use http::{Response, request::Parts};
+use http::{HeaderMap, Response, request::Parts};
 use tracing::warn;
 
 pub use self::service::StatusService;
 use crate::{
     body::StoredBody,
     clock::unix_now,
-    dialect::{Command, Dialect, Links, Mount, Preference, Problem, Reply, Resource, Route},
+    dialect::{
+        Command, Dialect, Links, Mount, Patch, Preference, Problem, RESPOND_ASYNC, Reply, Resource,
+        Route, STORED,
+    },
     hub::Hub,
     operation::{Key, OperationId, Order, Snapshot},
+    principal::Principal,
     request::RequestHead,
     store::{BoundedStore, OperationStore, Record, StoreError},
 };
@@ -31,6 +35,17 @@ pub(crate) struct Status {
     pub(crate) mount: Mount,
     pub(crate) links: Links,
     pub(crate) max_wait: Duration,
+    pub(crate) identify: Option<Identify>,
+}
+
+/// Tells who is asking.
+pub(crate) type Identify = Arc<dyn Fn(&RequestHead<'_>) -> Option<Principal> + Send + Sync>;
+
+/// Which operation is asked for, and by whom.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Subject<'a> {
+    pub(crate) id: OperationId,
+    pub(crate) who: Option<&'a Principal>,
 }
 
 /// What is known of an operation, or why nothing is.
@@ -44,6 +59,12 @@ impl Status {
         self.dialect.route(&self.mount, request)
     }
 
+    /// Who is asking, if that is known.
+    #[inline]
+    pub(crate) fn identify(&self, request: &RequestHead<'_>) -> Option<Principal> {
+        self.identify.as_ref().and_then(|identify| identify(request))
+    }
+
     /// The answer to a call that was accepted.
     pub(crate) fn accepted(
         &self,
@@ -52,6 +73,13 @@ impl Status {
     ) -> Response<StoredBody> {
         let reply = self.dialect.accepted(operation, applied, &self.links);
         finish::reply(&*self.dialect, reply, operation)
+    }
+
+    /// The end of an operation, as the response to a call that stands for the same.
+    pub(crate) fn response(&self, operation: &Snapshot) -> Response<StoredBody> {
+        let set = HeaderMap::from_iter([(RESPOND_ASYNC, STORED)]);
+        let patch = Patch { set, ..Patch::default() };
+        finish::reply(&*self.dialect, Reply::Replay(patch), operation)
     }
 
     /// The answer to a late call that cannot be accepted.
@@ -67,10 +95,12 @@ impl Status {
         let response = match route {
             Route::NotAllowed { allow } => self.error(Problem::NotAllowed { allow }),
             Route::Operation { id, resource, command } => {
+                let who = self.identify(&RequestHead::from(&request));
+                let subject = Subject { id, who: who.as_ref() };
                 let read = match (command, Preference::from_headers(&request.headers).wait) {
-                    (Command::Get, None) => self.get(id).await,
-                    (Command::Get, Some(wait)) => self.wait(id, wait).await,
-                    (Command::Cancel, _) => self.cancel(id).await,
+                    (Command::Get, None) => self.get(subject).await,
+                    (Command::Get, Some(wait)) => self.wait(subject, wait).await,
+                    (Command::Cancel, _) => self.cancel(subject).await,
                 };
                 match read {
                     Err(problem) => self.error(problem),
@@ -99,22 +129,24 @@ impl Status {
         }
     }
 
-    async fn get(&self, id: OperationId) -> Read {
-        understand(id, self.store.get(Key::of(id)).await)
+    pub(crate) async fn get(&self, subject: Subject<'_>) -> Read {
+        subject.understand(self.store.get(Key::of(subject.id)).await)
     }
 
     /// Has the operation cancelled, and reads what has become of it.
-    async fn cancel(&self, id: OperationId) -> Read {
-        let key = Key::of(id);
+    async fn cancel(&self, subject: Subject<'_>) -> Read {
+        // Whose an operation is never changes, so it still is when it is cancelled.
+        self.get(subject).await?;
+        let key = Key::of(subject.id);
         let read = self.store.cancel(key).await;
         // Whoever runs it elsewhere is told by the next heartbeat.
         if matches!(&read, Ok(Some(record)) if !record.is_closed()) {
             self.hub.give(key, Order::Cancel);
         }
-        understand(id, read)
+        subject.understand(read)
     }
 
-    fn error(&self, problem: Problem) -> Response<StoredBody> {
+    pub(crate) fn error(&self, problem: Problem) -> Response<StoredBody> {
         finish::message(self.dialect.error(&problem))
     }
 }
@@ -125,17 +157,25 @@ impl fmt::Debug for Status {
     }
 }
 
-fn understand(id: OperationId, read: Result<Option<Record>, StoreError>) -> Read {
-    match read {
-        Ok(Some(Record { key, head, tail, cancel, dies_in, .. })) => {
-            Snapshot::stored(id, &head, &tail, cancel, dies_in, unix_now())
-                .map_err(|error| corrupt(id, key, &error))
-        }
-        Ok(None) => Err(Problem::Unknown),
-        Err(StoreError::Corrupt(key)) => Err(corrupt(id, key, &"the store says so")),
-        Err(error) => {
-            warn!(operation = %Key::of(id), %error, "an operation could not be read");
-            Err(Problem::StoreUnavailable)
+// === impl Subject ===
+
+impl Subject<'_> {
+    /// What a reading of the store says. An operation of somebody else is as unknown as one that
+    /// does not exist.
+    pub(crate) fn understand(self, read: Result<Option<Record>, StoreError>) -> Read {
+        let id = self.id;
+        match read {
+            Ok(Some(Record { key, head, tail, cancel, dies_in, .. })) => {
+                let read = Snapshot::stored(id, &head, &tail, cancel, dies_in, unix_now());
+                let operation = read.map_err(|error| corrupt(id, key, &error))?;
+                operation.admits(self.who).then_some(operation).ok_or(Problem::Unknown)
+            }
+            Ok(None) => Err(Problem::Unknown),
+            Err(StoreError::Corrupt(key)) => Err(corrupt(id, key, &"the store says so")),
+            Err(error) => {
+                warn!(operation = %Key::of(id), %error, "an operation could not be read");
+                Err(Problem::StoreUnavailable)
+            }
         }
     }
 }

@@ -246,14 +246,22 @@ impl Dialect for StandardDialect {
             Problem::NotAllowed { allow } => {
                 headers.insert(header::ALLOW, HeaderValue::from_static(allow));
             }
-            Problem::StoreUnavailable | Problem::Refused => {
+            Problem::StoreUnavailable | Problem::Refused | Problem::NotBegun => {
                 headers.insert(header::RETRY_AFTER, self.retry_after_field());
                 headers.insert(RESPOND_ASYNC, UNAVAILABLE);
+            }
+            Problem::KeyBusy => {
+                headers.insert(header::RETRY_AFTER, self.retry_after_field());
             }
             Problem::Failed { .. } => {
                 headers.insert(RESPOND_ASYNC, STORED);
             }
-            Problem::Unknown | Problem::Corrupt { .. } => {}
+            Problem::Unknown
+            | Problem::Corrupt { .. }
+            | Problem::InvalidKey
+            | Problem::KeyReused
+            | Problem::KeyedTooLarge
+            | Problem::Incomplete => {}
         }
         Reply::message(response)
     }

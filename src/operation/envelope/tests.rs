@@ -8,6 +8,8 @@ fn head() -> Head {
         method: Method::POST,
         target: PathAndQuery::from_static("/reports?year=2026"),
         report: Report::at(Stage::NotStarted),
+        binding: None,
+        keyed: None,
     }
 }
 
@@ -32,6 +34,19 @@ fn ended(outcome: Outcome) -> Tail {
 #[test]
 fn a_head_is_read_as_it_was_written() {
     assert_eq!(Head::decode(&head().encode()), Ok(head()));
+}
+
+#[test]
+fn whose_it_is_and_its_key_are_read_as_they_were_written() {
+    let salt = Salt::from_bytes([1; 16]);
+    let keyed = Keyed { salt, fingerprint: Fingerprint::from_bytes([2; 32]) };
+    let binding = Binding::from_bytes([3; 32]);
+    for (binding, keyed) in
+        [(Some(binding), None), (None, Some(keyed)), (Some(binding), Some(keyed))]
+    {
+        let head = Head { binding, keyed, ..head() };
+        assert_eq!(Head::decode(&head.encode()), Ok(head));
+    }
 }
 
 #[test]

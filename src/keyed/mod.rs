@@ -1,0 +1,134 @@
+//! A call with an `Idempotency-Key`: recorded before it is begun, and so run once only.
+//!
+//! `receive` (the request, so that it can be compared) -> claim the key by creating its operation
+//! -> `run`, if the key was free; `join`, if it stands for an operation already.
+
+mod join;
+mod receive;
+mod run;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, Request, Response, uri::PathAndQuery};
+use http_body::Body;
+use tokio::time::{Instant, timeout};
+use tower_service::Service;
+use tracing::Span;
+
+use self::join::Joined;
+use crate::{
+    body::{BoxError, RequestBody, StoredBody},
+    call::Kind,
+    clock::unix_now,
+    dialect::{Preference, Problem},
+    guard::Guard,
+    idempotency::{IdempotencyKey, Scope},
+    operation::{Fingerprint, Head, Keyed, Salt, Shared},
+    principal::{Binding, Principal},
+    runner::{Entry, Recorded},
+};
+
+/// A call with a key, before anything is done about it.
+pub(crate) struct KeyedCall<S, B> {
+    pub(crate) service: S,
+    pub(crate) request: Request<B>,
+    pub(crate) claimant: Claimant,
+}
+
+/// Who claims a key, for what, and how long it would wait.
+pub(crate) struct Claimant {
+    pub(crate) guard: Arc<Guard>,
+    pub(crate) key: IdempotencyKey,
+    pub(crate) scope: Scope,
+    pub(crate) principal: Option<Principal>,
+    pub(crate) method: Method,
+    pub(crate) target: PathAndQuery,
+    pub(crate) span: Span,
+    pub(crate) kind: Kind,
+    pub(crate) deadline: Instant,
+    pub(crate) applied: Preference,
+}
+
+/// Says that a response was not made for this request but for an earlier one with its key.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+const TRUE: HeaderValue = HeaderValue::from_static("true");
+
+/// How often a key is tried again whose operation was found to have released it. Each turn was the
+/// end of an earlier request; beyond that many the last one's end stands.
+const MOST_TURNS: u32 = 64;
+
+/// How often an operation may vanish between two looks before its caller is sent away.
+const MOST_VANISHED: u32 = 2;
+
+// === impl KeyedCall ===
+
+impl<S, B, R> KeyedCall<S, B>
+where
+    S: Service<Request<RequestBody<B>>, Response = Response<R>> + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Into<BoxError> + Send + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+    R: Body<Data = Bytes> + Send + 'static,
+    R::Error: Into<BoxError>,
+{
+    /// The response to the call: of the service, if the key was free; of the operation that the key
+    /// stands for, if it was not; or a 202 that names it.
+    pub(crate) async fn answer(self) -> Result<Response<StoredBody>, S::Error> {
+        let Self { service, request, claimant } = self;
+        let status = Arc::clone(&claimant.guard.status);
+        let (parts, body) = request.into_parts();
+        let limit = claimant.guard.keys.body_bytes;
+        let upload = match receive::receive(&parts, body, limit).await {
+            Ok(upload) => upload,
+            Err(problem) => return Ok(status.error(problem)),
+        };
+        let fingerprint = upload.fingerprint(&claimant.target, &parts.headers);
+        let (mut turn, mut vanished) = (0, 0);
+        loop {
+            let record = match claimant.claim(fingerprint, turn).await {
+                None => return Ok(status.error(Problem::NotBegun)),
+                Some(Recorded::Ours(ward)) => {
+                    return claimant.run(ward, service, parts, upload).await;
+                }
+                Some(Recorded::Theirs(record)) => record,
+            };
+            match claimant.join(*record, fingerprint).await {
+                Joined::Released(_) if turn < MOST_TURNS => turn += 1,
+                Joined::Vanished if vanished < MOST_VANISHED => vanished += 1,
+                Joined::Vanished => return Ok(status.error(Problem::KeyBusy)),
+                Joined::Answered(answer) | Joined::Released(answer) => {
+                    upload.discard(&parts).await;
+                    return Ok(*answer);
+                }
+            }
+        }
+    }
+}
+
+// === impl Claimant ===
+
+impl Claimant {
+    /// Creates an operation under the key, unless there is one. `None` if nobody knows whether there
+    /// is.
+    async fn claim(&self, fingerprint: Fingerprint, turn: u32) -> Option<Recorded> {
+        let runner = &self.guard.runner;
+        let space = runner.parking().enter()?;
+        let salt = Salt::random();
+        let id = self.scope.operation(&self.key, &salt);
+        let shared = Arc::new(Shared::new(id));
+        let head = Head {
+            created: unix_now(),
+            method: self.method.clone(),
+            target: self.target.clone(),
+            report: shared.latest(),
+            binding: self.principal.as_ref().map(|who| Binding::new(id.as_bytes(), who)),
+            keyed: Some(Keyed { salt, fingerprint }),
+        };
+        let idempotency = Some(self.scope.index(&self.key, turn));
+        let acceptance =
+            runner.accept(Entry { shared, head, idempotency, space, span: self.span.clone() });
+        timeout(runner.limits().store_timeout, acceptance).await.ok().flatten()
+    }
+}
