@@ -246,7 +246,7 @@ where
     fn defers(&self, output: &Result<Response<R>, S::Error>) -> bool {
         match (self.call.facts().kind, output) {
             (Kind::Eager, Ok(response)) => response.status().as_u16() < 400,
-            (Kind::Eager, Err(_)) | (Kind::Late, _) => false,
+            (Kind::Eager, Err(_)) | (Kind::Late | Kind::Redirected, _) => false,
         }
     }
 
@@ -306,7 +306,8 @@ where
     /// The operation is recorded: its caller is told, and the call carried on.
     fn carry(self, ward: Ward) -> Response<StoredBody> {
         let operation = Snapshot::accepted(ward.shared().id(), ward.head().clone());
-        let answer = self.guard.status.accepted(&operation, self.call.facts().applied);
+        let Facts { kind, applied, .. } = *self.call.facts();
+        let answer = self.guard.accepted(kind, &operation, applied);
         ward.carry(self.call.into_inner());
         answer
     }

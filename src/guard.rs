@@ -2,13 +2,18 @@
 
 use std::sync::{Arc, Once};
 
+use http::Response;
 use tracing::warn;
 
 use crate::{
+    body::StoredBody,
+    call::Kind,
     deferral::Deferral,
     dialect::Route,
     idempotency::{Duplicate, Idempotency, IdempotencyKey, InvalidKey},
+    operation::Snapshot,
     policy::{Decision, Policy, Scan},
+    preference::Preference,
     principal::Principal,
     request::RequestHead,
     runner::Runner,
@@ -86,6 +91,19 @@ impl Guard {
             (Idempotency::Principal, Some(_)) | (Idempotency::Anonymous, _) => {
                 IdempotencyKey::from_headers(request.headers)
             }
+        }
+    }
+
+    /// The answer to a call that was accepted.
+    pub(crate) fn accepted(
+        &self,
+        kind: Kind,
+        operation: &Snapshot,
+        applied: Preference,
+    ) -> Response<StoredBody> {
+        match kind {
+            Kind::Late | Kind::Eager => self.status.accepted(operation, applied),
+            Kind::Redirected => self.status.redirected(operation, applied),
         }
     }
 

@@ -188,6 +188,7 @@ where
                 return ResponseFuture::held(call, self.wrap.clone());
             }
             Deferral::After(after) => (Kind::Late, after),
+            Deferral::Redirect(after) => (Kind::Redirected, after),
             Deferral::Eager => (Kind::Eager, self.guard.policy.async_grace),
         };
         if scan.keyed {

@@ -40,6 +40,8 @@ pub(crate) struct Facts {
 pub(crate) enum Kind {
     /// Those that are not answered at the deadline.
     Late,
+    /// Those too, and their callers follow redirects.
+    Redirected,
     /// All, unless they fail within the grace.
     Eager,
 }

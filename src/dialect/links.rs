@@ -1,5 +1,6 @@
 use http::HeaderValue;
 
+use super::Hop;
 use crate::operation::OperationId;
 
 /// Where the layer's own routes are: the path below which operations are found.
@@ -61,6 +62,11 @@ impl Links {
     /// The URL of the result.
     pub fn result(&self, id: OperationId) -> HeaderValue {
         reference(format!("{}/{id}/result", self.base))
+    }
+
+    /// The URL of the result for a caller that is redirected there: at each hop another one.
+    pub fn hop(&self, id: OperationId, hop: Hop) -> HeaderValue {
+        reference(format!("{}/{id}/result?{hop}", self.base))
     }
 
     /// Whether references have a scheme and a host.

@@ -64,11 +64,13 @@ use crate::{
     request::RequestHead,
 };
 
+mod hop;
 mod links;
 mod problem;
 mod standard;
 
 pub use self::{
+    hop::Hop,
     links::{Links, Mount},
     problem::Problem,
     standard::{Complete, Pending, StandardDialect},
@@ -89,8 +91,24 @@ pub trait Dialect: Send + Sync + 'static {
         chosen
     }
 
-    /// The answer to a call that was accepted.
+    /// The answer to a call that was accepted. Callers that were [redirected](Self::redirected) get it
+    /// too, when they cannot be redirected any more.
     fn accepted(&self, operation: &Snapshot, applied: Preference, links: &Links) -> Reply;
+
+    /// The answer to a call that was accepted, whose caller follows redirects and knows nothing of 202
+    /// ([`Deferral::Redirect`]); and, while the operation runs, to that caller again at each hop: it
+    /// goes to the URL of `hop`, which is [routed](Route::Follow) by the dialect. By default, as
+    /// [`accepted`](Self::accepted), for protocols that do not redirect.
+    fn redirected(
+        &self,
+        operation: &Snapshot,
+        applied: Preference,
+        hop: Hop,
+        links: &Links,
+    ) -> Reply {
+        let _ = hop;
+        self.accepted(operation, applied, links)
+    }
 
     /// The answer to whoever asks for an operation, or has just cancelled it.
     fn poll(
@@ -134,6 +152,15 @@ pub enum Route {
         resource: Resource,
         /// What to do.
         command: Command,
+    },
+    /// The result of an operation, for a caller that was sent there
+    /// ([`Dialect::redirected`]): it is held until the operation ends, for at most
+    /// [`max_wait`](crate::Builder::max_wait), and redirected again if it has not ended by then.
+    Follow {
+        /// Which.
+        id: OperationId,
+        /// How often it has been redirected.
+        hop: Hop,
     },
     /// A method that the URL does not have; answered with 405 and these methods in `Allow`.
     NotAllowed {

@@ -49,7 +49,7 @@ impl Claimant {
             Err(problem) => return answered(status.error(problem)),
         };
         match operation.outcome() {
-            None => answered(status.accepted(&operation, self.applied)),
+            None => answered(self.guard.accepted(self.kind, &operation, self.applied)),
             // Those who have waited for it are given what it was given.
             Some(outcome) if is_released(outcome) && (was_closed || is_abandoned(outcome)) => {
                 Joined::Released(Box::new(self.replay(&operation)))

@@ -103,7 +103,7 @@ impl Claimant {
             Some(Ok(News::Failed(error))) => return Err(error),
             Some(Ok(News::Answered(status, headers))) if self.is_given(status) => Some(headers),
             None | Some(Ok(News::Answered(..) | News::Defer)) => {
-                return Ok(self.guard.status.accepted(&accepted, self.applied));
+                return Ok(self.guard.accepted(self.kind, &accepted, self.applied));
             }
         };
         let is_stored = poll_fn(|cx| match Pin::new(&mut stored).poll(cx) {
@@ -117,7 +117,7 @@ impl Claimant {
         };
         Ok(match ended {
             Some(operation) if operation.outcome().is_some() => self.give(&operation, answer),
-            _ => self.guard.status.accepted(&accepted, self.applied),
+            _ => self.guard.accepted(self.kind, &accepted, self.applied),
         })
     }
 

@@ -123,7 +123,7 @@ impl Policy {
                 let applied = Preference { wait: None, ..preference };
                 Decision { deferral: Deferral::Eager, applied }
             }
-            Deferral::After(deadline) => {
+            Deferral::After(deadline) | Deferral::Redirect(deadline) => {
                 let applied = Preference {
                     wait: preference.wait.map(|w| w.min(self.max_wait)),
                     ..preference
@@ -133,7 +133,12 @@ impl Policy {
                     Preference { respond_async: true, .. } => deadline.min(self.async_grace),
                     Preference { respond_async: false, wait: None } => deadline,
                 };
-                Decision { deferral: Deferral::After(after), applied }
+                let deferral = match chosen {
+                    // Who asks for a 202 understands one.
+                    Deferral::Redirect(_) if !applied.respond_async => Deferral::Redirect(after),
+                    _ => Deferral::After(after),
+                };
+                Decision { deferral, applied }
             }
         }
     }

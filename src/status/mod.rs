@@ -4,6 +4,7 @@
 //! dialect, and finished here: `HEAD`, conditional requests, `no-store`.
 
 mod finish;
+mod follow;
 mod long_poll;
 mod service;
 
@@ -92,14 +93,18 @@ impl Status {
         route: Route,
         request: Parts,
     ) -> Response<StoredBody> {
+        let who = self.identify(&RequestHead::from(&request));
         let response = match route {
             Route::NotAllowed { allow } => self.error(Problem::NotAllowed { allow }),
+            Route::Follow { id, hop } => {
+                let wait = Preference::from_headers(&request.headers).wait;
+                self.follow(Subject { id, who: who.as_ref() }, hop, wait).await
+            }
             Route::Operation { id, resource, command } => {
-                let who = self.identify(&RequestHead::from(&request));
                 let subject = Subject { id, who: who.as_ref() };
                 let read = match (command, Preference::from_headers(&request.headers).wait) {
                     (Command::Get, None) => self.get(subject).await,
-                    (Command::Get, Some(wait)) => self.wait(subject, wait).await,
+                    (Command::Get, Some(wait)) => self.wait(subject, wait).await.0,
                     (Command::Cancel, _) => self.cancel(subject).await,
                 };
                 match read {

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, hea
 
 use self::document::{ProblemDocument, StatusDocument};
 use super::{
-    Command, Dialect, Links, Mount, PENDING, Patch, Preference, Problem, RESPOND_ASYNC, Reply,
+    Command, Dialect, Hop, Links, Mount, PENDING, Patch, Preference, Problem, RESPOND_ASYNC, Reply,
     Resource, Route, STORED, UNAVAILABLE,
 };
 use crate::{
@@ -204,20 +204,44 @@ impl Dialect for StandardDialect {
             Some(_) => return None,
         };
         let id = id.parse().ok()?;
-        let command = match *request.method {
-            Method::GET | Method::HEAD => Command::Get,
-            Method::DELETE => Command::Cancel,
-            Method::OPTIONS => return None,
-            _ => return Some(Route::NotAllowed { allow: ALLOW }),
+        let hop = match resource {
+            Resource::Result => request.uri.query().and_then(Hop::from_query),
+            Resource::Status => None,
+        };
+        let command = match (request.method, hop) {
+            (&Method::OPTIONS, _) => return None,
+            (&Method::TRACE | &Method::CONNECT, _) => {
+                return Some(Route::NotAllowed { allow: ALLOW });
+            }
+            // Some clients are told to repeat the method of the call, whatever redirects them. A
+            // DELETE is one of those, too: its caller wants it done, not canceled.
+            (_, Some(hop)) => return Some(Route::Follow { id, hop }),
+            (&Method::GET | &Method::HEAD, None) => Command::Get,
+            (&Method::DELETE, None) => Command::Cancel,
+            (_, None) => return Some(Route::NotAllowed { allow: ALLOW }),
         };
         Some(Route::Operation { id, resource, command })
     }
 
     fn accepted(&self, operation: &Snapshot, applied: Preference, links: &Links) -> Reply {
         let mut response = self.document(StatusCode::ACCEPTED, operation, links);
-        if let Some(applied) = applied.header() {
-            response.headers_mut().insert(PREFERENCE_APPLIED, applied);
-        }
+        apply(&mut response, applied);
+        Reply::message(response)
+    }
+
+    fn redirected(
+        &self,
+        operation: &Snapshot,
+        applied: Preference,
+        hop: Hop,
+        links: &Links,
+    ) -> Reply {
+        let mut response = self.document(StatusCode::SEE_OTHER, operation, links);
+        apply(&mut response, applied);
+        let headers = response.headers_mut();
+        headers.insert(header::LOCATION, links.hop(operation.id, hop));
+        // The waiting is done there; here, it would put the redirect off (RFC 9110, section 10.2.3).
+        headers.remove(header::RETRY_AFTER);
         Reply::message(response)
     }
 
@@ -278,6 +302,13 @@ fn replay(outcome: &Outcome) -> Patch {
                 && !response.headers.contains_key(header::LOCATION)
     );
     Patch { status: final_202.then_some(StatusCode::OK), set, ..Patch::default() }
+}
+
+/// Says which preferences are honoured.
+fn apply(response: &mut Response<Bytes>, applied: Preference) {
+    if let Some(applied) = applied.header() {
+        response.headers_mut().insert(PREFERENCE_APPLIED, applied);
+    }
 }
 
 fn monitor(status: &HeaderValue) -> HeaderValue {

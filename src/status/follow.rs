@@ -1,0 +1,55 @@
+//! Redirects, for callers that follow them and know nothing of 202.
+
+use std::time::Duration;
+
+use http::Response;
+
+use super::{Status, Subject, finish, long_poll::Wait};
+use crate::{
+    body::StoredBody,
+    dialect::{Command, Hop, Preference, Resource},
+    operation::Snapshot,
+};
+
+// === impl Status ===
+
+impl Status {
+    /// The answer to a call that was accepted, whose caller follows redirects.
+    pub(crate) fn redirected(
+        &self,
+        operation: &Snapshot,
+        applied: Preference,
+    ) -> Response<StoredBody> {
+        let reply = self.dialect.redirected(operation, applied, Hop::FIRST, &self.links);
+        finish::reply(&*self.dialect, reply, operation)
+    }
+
+    /// Holds a caller that was redirected until the operation ends, and redirects it again if it does
+    /// not: for as long as one may wait, or the caller would.
+    pub(super) async fn follow(
+        &self,
+        subject: Subject<'_>,
+        hop: Hop,
+        wait: Option<Duration>,
+    ) -> Response<StoredBody> {
+        let (read, wait) = self.wait(subject, wait.unwrap_or(self.max_wait)).await;
+        let operation = match read {
+            Ok(operation) => operation,
+            Err(problem) => return self.error(problem),
+        };
+        // Who is not held would be back at once, and through with all hops within milliseconds.
+        let next = match wait {
+            Wait::Granted => hop.next(),
+            Wait::Refused => None,
+        };
+        let none = Preference::default();
+        let reply = match (operation.outcome(), next) {
+            (Some(_), _) => {
+                self.dialect.poll(Resource::Result, Command::Get, &operation, &self.links)
+            }
+            (None, Some(next)) => self.dialect.redirected(&operation, none, next, &self.links),
+            (None, None) => self.dialect.accepted(&operation, none, &self.links),
+        };
+        finish::reply(&*self.dialect, reply, &operation)
+    }
+}
