@@ -30,8 +30,18 @@ const PREFER: &str = "prefer";
 // === impl Preference ===
 
 impl Preference {
-    /// Reads all `Prefer` lines of a request.
-    pub(crate) fn from_headers(headers: &HeaderMap) -> Self {
+    /// Reads all `Prefer` lines of a request, for a [policy](crate::Builder::policy) that asks for them.
+    ///
+    /// ```
+    /// use http::{HeaderMap, HeaderValue, header::HeaderName};
+    /// use tower_respond_async::dialect::Preference;
+    ///
+    /// let prefer = HeaderName::from_static("prefer");
+    /// let value = HeaderValue::from_static("respond-async, wait=10");
+    /// let headers: HeaderMap = [(prefer, value)].into_iter().collect();
+    /// assert!(Preference::from_headers(&headers).respond_async);
+    /// ```
+    pub fn from_headers(headers: &HeaderMap) -> Self {
         let mut preference = Self::default();
         // One pass that compares names by length first is cheaper than a look-up by hash.
         for (name, line) in headers {

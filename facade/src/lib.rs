@@ -17,6 +17,7 @@ mod headers;
 pub mod options;
 mod problem;
 pub mod proxy;
+pub mod redirect;
 pub mod server;
 pub mod signals;
 pub mod upstream;

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use http::Method;
-use tower_respond_async::dialect::{Complete, Pending, StandardDialect};
-use tower_respond_async::{ConfigError, Defer, RespondAsyncLayer};
+use tower_respond_async::dialect::{Complete, Pending, Preference, StandardDialect};
+use tower_respond_async::{ConfigError, Defer, Deferral, RequestHead, RespondAsyncLayer};
 
+use crate::redirect::Redirect;
 use crate::upstream::Address;
 
 /// A reverse proxy that answers slow HTTP calls with 202 Accepted and keeps their response to be
@@ -39,10 +40,20 @@ pub struct Options {
     #[arg(long, value_enum, default_value_t = DeferOption::Late)]
     pub defer: DeferOption,
 
-    /// Methods whose late calls are deferred without having asked for it [default: POST, PUT, PATCH,
-    /// DELETE]
-    #[arg(long, value_name = "METHOD,...", value_delimiter = ',')]
-    pub methods: Option<Vec<Method>>,
+    /// Methods whose late calls are deferred without having asked for it
+    #[arg(
+        long,
+        value_name = "METHOD,...",
+        value_delimiter = ',',
+        default_value = "POST,PUT,PATCH,DELETE"
+    )]
+    pub methods: Vec<Method>,
+
+    /// Late calls of this method at and below this path are answered with a redirect to the result,
+    /// which waits for it, unless they sent `Prefer: respond-async`: for clients that follow redirects
+    /// and know nothing of 202. Whatever --defer and --methods say; can be given several times
+    #[arg(long, value_name = "METHOD:PATH-PREFIX")]
+    pub redirect: Vec<Redirect>,
 
     /// Path under which operations are polled
     #[arg(long, value_name = "PATH", default_value = "/operations")]
@@ -53,7 +64,8 @@ pub struct Options {
     #[arg(long, value_name = "URL")]
     pub public_base: Option<String>,
 
-    /// The longest time for which `Prefer: wait=N` holds a call or a poll
+    /// The longest time for which `Prefer: wait=N` holds a call or a poll, and for which each of eight
+    /// redirects does
     #[arg(long, value_name = "DURATION", default_value = "25s", value_parser = humantime::parse_duration)]
     pub max_wait: Duration,
 
@@ -129,14 +141,14 @@ impl Options {
     /// If an option's value is one that the layer refuses.
     pub fn layer(&self) -> Result<RespondAsyncLayer, ConfigError> {
         let mut builder = RespondAsyncLayer::builder(self.after)
-            .defer(self.defer.into())
             .base_path(&self.base_path)
             .max_wait(self.max_wait)
             .retention(self.retention)
             .dialect(self.dialect());
-        if let Some(methods) = &self.methods {
-            builder = builder.methods(methods.iter().cloned());
-        }
+        builder = match self.redirect.is_empty() {
+            true => builder.defer(self.defer.into()).methods(self.methods.iter().cloned()),
+            false => builder.policy(self.policy()),
+        };
         if let Some(public_base) = &self.public_base {
             builder = builder.public_base(public_base);
         }
@@ -147,6 +159,22 @@ impl Options {
             builder = builder.max_result_bytes(max_result_bytes);
         }
         builder.build()
+    }
+
+    /// Redirects what is listed, and defers everything else as without the list.
+    fn policy(&self) -> impl Fn(&RequestHead<'_>) -> Deferral + Send + Sync + 'static {
+        let Self { after, defer, .. } = *self;
+        let (redirect, methods) = (self.redirect.clone(), self.methods.clone());
+        move |request| {
+            if redirect.iter().any(|listed| listed.matches(request)) {
+                return Deferral::Redirect(after);
+            }
+            let unasked = defer == DeferOption::Late && methods.contains(request.method);
+            match unasked || Preference::from_headers(request.headers).respond_async {
+                true => Deferral::After(after),
+                false => Deferral::Never,
+            }
+        }
     }
 
     fn dialect(&self) -> StandardDialect {
@@ -191,6 +219,7 @@ impl From<CompleteOption> for Complete {
 mod tests {
     use clap::CommandFactory;
     use clap::error::ErrorKind;
+    use http::Request;
 
     use super::*;
 
@@ -210,6 +239,8 @@ mod tests {
         assert_eq!(options.listen, "127.0.0.1:8080".parse().unwrap());
         assert_eq!(options.after, Duration::from_secs(2));
         assert_eq!(options.drain, Duration::from_secs(30));
+        let methods = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+        assert_eq!(options.methods, methods);
         assert_eq!(options.pending, PendingOption::Accepted);
         assert!(options.layer().is_ok());
     }
@@ -225,6 +256,10 @@ mod tests {
             "asked",
             "--methods",
             "POST,GET",
+            "--redirect",
+            "GET:/reports",
+            "--redirect",
+            "POST:/",
             "--base-path",
             "/jobs",
             "--public-base",
@@ -247,10 +282,37 @@ mod tests {
         .unwrap();
         assert_eq!(options.after, Duration::from_millis(500));
         assert_eq!(options.defer, DeferOption::Asked);
-        assert_eq!(options.methods, Some(vec![Method::POST, Method::GET]));
+        assert_eq!(options.methods, [Method::POST, Method::GET]);
+        assert_eq!(options.redirect, ["GET:/reports", "POST:/"].map(|text| text.parse().unwrap()));
         assert_eq!(options.pending, PendingOption::Ok);
         assert_eq!(options.complete, CompleteOption::SeeOther);
         assert!(options.layer().is_ok());
+    }
+
+    #[test]
+    fn what_is_listed_is_redirected_and_all_else_deferred_as_without_the_list() {
+        let listed = ["--redirect", "GET:/reports", "--redirect", "PUT:/", "--after", "3s"];
+        let after = Duration::from_secs(3);
+        for (extra, post) in [
+            (&[][..], Deferral::After(after)),
+            (&["--methods", "PATCH"][..], Deferral::Never),
+            (&["--defer", "asked"][..], Deferral::Never),
+        ] {
+            let policy = parse(&[&listed, extra].concat()).unwrap().policy();
+            let decide = |method, path, prefer| {
+                let request = Request::builder().method(method).uri(path).header("prefer", prefer);
+                policy(&RequestHead::from(&request.body(()).unwrap()))
+            };
+            for (method, path) in [(Method::GET, "/reports/7"), (Method::PUT, "/x")] {
+                assert_eq!(decide(method, path, "wait=1"), Deferral::Redirect(after), "{extra:?}");
+            }
+            assert_eq!(decide(Method::POST, "/reports", "wait=1"), post, "{extra:?}");
+            assert_eq!(decide(Method::GET, "/reportsx", "wait=1"), Deferral::Never, "{extra:?}");
+            for method in [Method::POST, Method::GET] {
+                let asked = decide(method, "/reportsx", "respond-async");
+                assert_eq!(asked, Deferral::After(after), "{extra:?}");
+            }
+        }
     }
 
     #[test]

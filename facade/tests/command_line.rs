@@ -45,6 +45,10 @@ async fn a_bad_argument_is_named_with_what_is_wrong() {
         ("--retry-after", "0", "0 is not in 1.."),
         ("--max-parked", "many", "invalid digit"),
         ("--methods", "PO ST", "invalid HTTP method"),
+        ("--redirect", "GET", "expected METHOD:PATH-PREFIX"),
+        ("--redirect", "get:/reports", "GET instead of get"),
+        ("--redirect", "HEAD:/reports", "HEAD calls are never deferred"),
+        ("--redirect", "GET:reports", "doesn't begin with a slash"),
         ("--base-path", "operations", "base"),
     ] {
         let upstream = ["--upstream", "http://127.0.0.1:9"];

@@ -180,6 +180,26 @@ async fn where_only_those_who_ask_are_deferred_a_plain_post_waits() {
 }
 
 #[tokio::test]
+async fn a_listed_call_is_redirected_to_where_its_response_comes() {
+    let (facade, gate) = facade(&["--redirect", "POST:/reports"]).await;
+    for caller in [Caller::http1(), Caller::http2()] {
+        let redirect = caller.post(&facade.url("/reports/7"), "quarter").await;
+        assert_eq!(redirect.status, StatusCode::SEE_OTHER);
+        assert_eq!(redirect.json()["status"], "Running");
+        gate.open_for(1);
+        let url = facade.url(redirect.header("location"));
+        // As a client would that repeats its request.
+        for answer in [caller.get(&url).await, caller.post(&url, "quarter").await] {
+            assert_eq!(answer.status, StatusCode::CREATED);
+            assert_eq!(answer.text(), "POST quarter");
+        }
+        let other = caller.post(&facade.url("/reportsx"), "").await;
+        assert_eq!(other.status, StatusCode::ACCEPTED);
+        gate.open_for(1);
+    }
+}
+
+#[tokio::test]
 async fn two_hundred_then_see_other_is_a_matter_of_options() {
     let (facade, gate) = facade(&["--pending", "200", "--complete", "303"]).await;
     let caller = Caller::http1();

@@ -7,6 +7,7 @@ mod support;
 use std::process::Stdio;
 
 use support::{BETWEEN_POLLS, PATIENCE, Server};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::Command;
 
 /// How curl speaks to the facade.
@@ -68,6 +69,39 @@ async fn curl(arguments: &[&str]) -> Answer {
     }
 }
 
+/// Follows redirects over HTTP/1.1 (to reuse an HTTP/2 connection of prior knowledge fails in some
+/// versions of curl, whatever the server), and calls `/release` as soon as it is sent to the URL of `hop`. What came in the
+/// end: its status, how many redirects it took, and the body.
+async fn followed(facade: &Server, hop: &str, arguments: &[&str]) -> String {
+    let mut curl = Command::new("curl")
+        .args(["--silent", "--verbose", "--http1.1", "--location", "--max-time", "60"])
+        .args(["--write-out", "%{stderr}\nended %{http_code} after %{num_redirects} redirects\n"])
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("curl is installed");
+    let mut told = BufReader::new(curl.stderr.take().unwrap()).lines();
+    let mut end = String::new();
+    while let Some(line) = told.next_line().await.unwrap() {
+        if line.starts_with("> ") && line.contains(&format!("?{hop} ")) {
+            Command::new("curl")
+                .args(["--silent", &facade.url("/release")])
+                .status()
+                .await
+                .unwrap();
+        }
+        if let Some(line) = line.strip_prefix("ended ") {
+            end = line.to_owned();
+        }
+    }
+    let mut body = String::new();
+    curl.stdout.take().unwrap().read_to_string(&mut body).await.unwrap();
+    format!("{end}: {body}")
+}
+
 /// Polls until the answer is no 202.
 async fn result(protocol: &str, url: &str) -> Answer {
     let asking = async {
@@ -127,6 +161,40 @@ async fn a_late_answer_is_a_202_and_then_the_applications_own() {
         // It stays.
         assert_eq!(curl(&[protocol, &location]).await.body, done.body);
     }
+}
+
+#[tokio::test]
+async fn a_client_that_follows_redirects_gets_a_late_answer() {
+    let plain = ["--data", "quarter"];
+    let repeats_its_method = ["--data", "quarter", "--request", "POST"];
+    for arguments in [&plain[..], &repeats_its_method] {
+        let wsgi = Server::wsgi().await;
+        let options = ["--after", "100ms", "--max-wait", "1s", "--redirect", "POST:/held"];
+        let facade = Server::facade(&wsgi.url(""), &options).await;
+        let url = facade.url("/held");
+        let end = followed(&facade, "hop=2", &[arguments, &[&url]].concat()).await;
+        assert!(end.starts_with("201 after "), "{end}");
+        assert!(end.ends_with(" redirects: held: quarter\n"), "{end}");
+    }
+}
+
+#[tokio::test]
+async fn a_plain_get_is_redirected_where_it_is_listed() {
+    let wsgi = Server::wsgi().await;
+    let options = ["--after", "100ms", "--redirect", "GET:/held"];
+    let facade = Server::facade(&wsgi.url(""), &options).await;
+    let end = followed(&facade, "hop=1", &[&facade.url("/held")]).await;
+    assert_eq!(end, "201 after 1 redirects: held: \n");
+}
+
+#[tokio::test]
+async fn after_eight_redirects_a_follower_gets_the_202() {
+    let wsgi = Server::wsgi().await;
+    let options = ["--after", "20ms", "--max-wait", "20ms", "--redirect", "GET:/held"];
+    let facade = Server::facade(&wsgi.url(""), &options).await;
+    let end = followed(&facade, "never", &[&facade.url("/held")]).await;
+    assert!(end.starts_with("202 after 8 redirects: {"), "{end}");
+    assert!(end.contains("\"Running\""), "{end}");
 }
 
 #[tokio::test]
