@@ -15,6 +15,7 @@
 mod forwarded;
 mod headers;
 pub mod options;
+pub mod principal;
 mod problem;
 pub mod proxy;
 pub mod redirect;

@@ -4,10 +4,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use http::Method;
+use http::{HeaderName, Method};
 use tower_respond_async::dialect::{Complete, Pending, Preference, StandardDialect};
-use tower_respond_async::{ConfigError, Defer, Deferral, RequestHead, RespondAsyncLayer};
+use tower_respond_async::{
+    ConfigError, Defer, Deferral, Idempotency, RequestHead, RespondAsyncLayer,
+};
 
+use crate::principal;
 use crate::redirect::Redirect;
 use crate::upstream::Address;
 
@@ -94,6 +97,17 @@ pub struct Options {
     #[arg(long, value_enum, default_value_t = CompleteOption::Replay)]
     pub complete: CompleteOption,
 
+    /// Which requests with an Idempotency-Key are run once only: those of callers whom
+    /// --principal-header names, all, or none
+    #[arg(long, value_enum, default_value_t = IdempotencyOption::Principal)]
+    pub idempotency: IdempotencyOption,
+
+    /// The request field in which a proxy in front says who is calling, having checked it. Operations
+    /// of a named caller can be read and cancelled by that caller only. Callers that reach this proxy
+    /// directly can name whom they like
+    #[arg(long, value_name = "NAME")]
+    pub principal_header: Option<HeaderName>,
+
     /// How long running operations may take to end after SIGTERM or SIGINT
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
     pub drain: Duration,
@@ -106,6 +120,17 @@ pub enum DeferOption {
     Late,
     /// Only calls that sent `Prefer: respond-async`.
     Asked,
+}
+
+/// `--idempotency`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum IdempotencyOption {
+    /// None.
+    Off,
+    /// Those of named callers.
+    Principal,
+    /// All; callers who are not named share their keys.
+    Anonymous,
 }
 
 /// `--pending`.
@@ -144,6 +169,7 @@ impl Options {
             .base_path(&self.base_path)
             .max_wait(self.max_wait)
             .retention(self.retention)
+            .idempotency(self.idempotency.into())
             .dialect(self.dialect());
         builder = match self.redirect.is_empty() {
             true => builder.defer(self.defer.into()).methods(self.methods.iter().cloned()),
@@ -151,6 +177,9 @@ impl Options {
         };
         if let Some(public_base) = &self.public_base {
             builder = builder.public_base(public_base);
+        }
+        if let Some(field) = self.principal_header.clone() {
+            builder = builder.principal(move |request| principal::named(request, &field));
         }
         if let Some(max_parked) = self.max_parked {
             builder = builder.max_parked(max_parked);
@@ -192,6 +221,16 @@ impl From<DeferOption> for Defer {
         match option {
             DeferOption::Late => Self::Late,
             DeferOption::Asked => Self::Asked,
+        }
+    }
+}
+
+impl From<IdempotencyOption> for Idempotency {
+    fn from(option: IdempotencyOption) -> Self {
+        match option {
+            IdempotencyOption::Off => Self::Off,
+            IdempotencyOption::Principal => Self::Principal,
+            IdempotencyOption::Anonymous => Self::Anonymous,
         }
     }
 }
@@ -276,6 +315,10 @@ mod tests {
             "200",
             "--complete",
             "303",
+            "--idempotency",
+            "anonymous",
+            "--principal-header",
+            "X-User",
             "--drain",
             "1s",
         ])
@@ -286,6 +329,8 @@ mod tests {
         assert_eq!(options.redirect, ["GET:/reports", "POST:/"].map(|text| text.parse().unwrap()));
         assert_eq!(options.pending, PendingOption::Ok);
         assert_eq!(options.complete, CompleteOption::SeeOther);
+        assert_eq!(options.idempotency, IdempotencyOption::Anonymous);
+        assert_eq!(options.principal_header, Some(HeaderName::from_static("x-user")));
         assert!(options.layer().is_ok());
     }
 
