@@ -17,11 +17,9 @@ use tower_service::Service;
 use crate::{
     body::{BoxError, RequestBody, StoredBody, WrapBody},
     call::{Call, Facts, Kind, OwnedCall, Progress, Upload},
-    clock::unix_now,
     guard::Guard,
     limits::Refusal,
-    operation::{Head, Snapshot},
-    principal::Binding,
+    operation::Snapshot,
     runner::{Acceptance, Entry, Recorded, Ward},
     timer::Timer,
 };
@@ -275,17 +273,9 @@ where
             return self.refuse();
         };
         let Some(shared) = self.call.claim() else { return self.refuse() };
-        let Facts { method, target, span, principal, .. } = self.call.facts();
-        let id = shared.id();
-        let head = Head {
-            created: unix_now(),
-            method: method.clone(),
-            target: target.clone(),
-            report: shared.latest(),
-            binding: principal.as_ref().map(|who| Binding::new(id.as_bytes(), who)),
-            keyed: None,
-        };
-        let entry = Entry { shared, head, idempotency: None, space, span: span.clone() };
+        let facts = self.call.facts();
+        let (head, span) = (facts.head(&shared, None), facts.span.clone());
+        let entry = Entry { shared, head, idempotency: None, space, span };
         let runner = &self.guard.runner;
         let patience = Timer::after(runner.limits().store_timeout);
         let acceptance = runner.accept(entry);

@@ -7,10 +7,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response, uri::PathAndQuery};
+use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
-use tracing::{Span, level_filters::LevelFilter};
 
 use crate::{
     body::{BoxError, Receipt, RequestBody, Wrap, WrapBody},
@@ -19,14 +18,14 @@ use crate::{
     dialect::Problem,
     future::{Race, ResponseFuture},
     guard::Guard,
-    idempotency::{InvalidKey, Scope},
+    idempotency::InvalidKey,
     keyed::{Claimant, KeyedCall},
     limits::Disconnect,
     operation::Slot,
     policy::{Decision, Scan},
     request::RequestHead,
     runner::carry_on,
-    timer::{Timer, moment},
+    timer::Timer,
 };
 
 /// Middleware that answers late calls with 202 and carries them on. Made by
@@ -171,56 +170,39 @@ where
             let call = self.start(request.map(RequestBody::live), Slot::Outside);
             return ResponseFuture::passing(call, self.wrap.clone());
         }
-        let principal = self.guard.status.identify(&head);
-        let method = head.method.clone();
-        let target = head.uri.path_and_query().cloned();
-        let target = target.unwrap_or_else(|| PathAndQuery::from_static("/"));
-        let span = match LevelFilter::current() {
-            LevelFilter::OFF => Span::none(),
-            _ => Span::current(),
-        };
-        let (kind, after) = match deferral {
+        let mut facts = Facts::of(&head, applied, self.guard.status.identify(&head));
+        let after = match deferral {
             Deferral::Never => {
                 let call = self.start(request.map(RequestBody::live), Slot::Outside);
-                let (kind, upload) = (Kind::Late, Upload::Free);
-                let facts = Facts { kind, upload, applied, method, target, span, principal };
                 let call = OwnedCall::new(call, facts, orphans);
                 return ResponseFuture::held(call, self.wrap.clone());
             }
-            Deferral::After(after) => (Kind::Late, after),
-            Deferral::Redirect(after) => (Kind::Redirected, after),
-            Deferral::Eager => (Kind::Eager, self.guard.policy.async_grace),
+            Deferral::After(after) => after,
+            Deferral::Redirect(after) => {
+                facts.kind = Kind::Redirected;
+                after
+            }
+            Deferral::Eager => {
+                facts.kind = Kind::Eager;
+                self.guard.policy.async_grace
+            }
         };
         if scan.keyed {
-            match self.guard.key(&head, principal.as_ref()) {
+            match self.guard.key(&head, facts.principal.as_ref()) {
                 Ok(None) => {}
-                Err(InvalidKey) => {
-                    let answer = self.guard.status.error(Problem::InvalidKey);
-                    return ResponseFuture::own(Box::pin(ready(answer)), self.wrap.clone());
-                }
                 Ok(Some(key)) => {
-                    let guard = Arc::clone(&self.guard);
-                    let scope = Scope::new(principal.as_ref(), &method, target.path());
-                    let deadline = moment(after);
-                    let claimant = Claimant {
-                        guard,
-                        key,
-                        scope,
-                        principal,
-                        method,
-                        target,
-                        span,
-                        kind,
-                        deadline,
-                        applied,
-                    };
+                    let claimant = Claimant::new(Arc::clone(&self.guard), key, facts, after);
                     let call = KeyedCall { service: self.instance(), request, claimant };
                     return ResponseFuture::keyed(Box::pin(call.answer()), self.wrap.clone());
+                }
+                Err(InvalidKey) => {
+                    let answer = ready(self.guard.status.error(Problem::InvalidKey));
+                    return ResponseFuture::own(Box::pin(answer), self.wrap.clone());
                 }
             }
         }
         let (call, upload) = self.start_guarded(request, scan);
-        let facts = Facts { kind, upload, applied, method, target, span, principal };
+        facts.upload = upload;
         let call = OwnedCall::new(call, facts, orphans);
         let race = Race { call, guard: Arc::clone(&self.guard) };
         ResponseFuture::racing(race, Timer::after(after), self.wrap.clone())

@@ -11,14 +11,16 @@ use http::{Method, Request, Response, uri::PathAndQuery};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
-use tracing::Span;
+use tracing::{Span, level_filters::LevelFilter};
 
 use super::{Call, Progress};
 use crate::{
     body::{BoxError, Gate, RequestBody},
-    operation::Shared,
+    clock::unix_now,
+    operation::{Head, Keyed, Shared},
     preference::Preference,
-    principal::Principal,
+    principal::{Binding, Principal},
+    request::RequestHead,
 };
 
 /// What is known of a call that may be deferred, for when it is.
@@ -54,6 +56,45 @@ pub(crate) enum Upload {
     Early,
     /// The body is read by the service.
     Tracked(Gate),
+}
+
+// === impl Facts ===
+
+impl Facts {
+    /// What a request says of its call; the rest is as with most.
+    #[inline]
+    pub(crate) fn of(
+        request: &RequestHead<'_>,
+        applied: Preference,
+        principal: Option<Principal>,
+    ) -> Self {
+        let target = request.uri.path_and_query().cloned();
+        Self {
+            kind: Kind::Late,
+            upload: Upload::Free,
+            applied,
+            method: request.method.clone(),
+            target: target.unwrap_or_else(|| PathAndQuery::from_static("/")),
+            span: match LevelFilter::current() {
+                LevelFilter::OFF => Span::none(),
+                _ => Span::current(),
+            },
+            principal,
+        }
+    }
+
+    /// What is recorded of the call.
+    pub(crate) fn head(&self, shared: &Arc<Shared>, keyed: Option<Keyed>) -> Head {
+        let id = shared.id();
+        Head {
+            created: unix_now(),
+            method: self.method.clone(),
+            target: self.target.clone(),
+            report: shared.latest(),
+            binding: self.principal.as_ref().map(|who| Binding::new(id.as_bytes(), who)),
+            keyed,
+        }
+    }
 }
 
 pin_project! {

@@ -36,7 +36,7 @@ impl Claimant {
         if stored != fingerprint {
             return answered(status.error(Problem::KeyReused));
         }
-        let subject = Subject { id, who: self.principal.as_ref() };
+        let subject = Subject { id, who: self.facts.principal.as_ref() };
         let was_closed = record.is_closed();
         let read = match (was_closed, self.guard.keys.duplicate) {
             (true, _) => subject.understand(Ok(Some(record))),
@@ -49,7 +49,7 @@ impl Claimant {
             Err(problem) => return answered(status.error(problem)),
         };
         match operation.outcome() {
-            None => answered(self.guard.accepted(self.kind, &operation, self.applied)),
+            None => answered(self.guard.accepted(self.facts.kind, &operation, self.facts.applied)),
             // Those who have waited for it are given what it was given.
             Some(outcome) if is_released(outcome) && (was_closed || is_abandoned(outcome)) => {
                 Joined::Released(Box::new(self.replay(&operation)))

@@ -7,26 +7,24 @@ mod join;
 mod receive;
 mod run;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, Request, Response, uri::PathAndQuery};
+use http::{HeaderName, HeaderValue, Request, Response};
 use http_body::Body;
 use tokio::time::{Instant, timeout};
 use tower_service::Service;
-use tracing::Span;
 
 use self::join::Joined;
 use crate::{
     body::{BoxError, RequestBody, StoredBody},
-    call::Kind,
-    clock::unix_now,
-    dialect::{Preference, Problem},
+    call::Facts,
+    dialect::Problem,
     guard::Guard,
     idempotency::{IdempotencyKey, Scope},
-    operation::{Fingerprint, Head, Keyed, Salt, Shared},
-    principal::{Binding, Principal},
+    operation::{Fingerprint, Keyed, Salt, Shared},
     runner::{Entry, Recorded},
+    timer::moment,
 };
 
 /// A call with a key, before anything is done about it.
@@ -38,16 +36,11 @@ pub(crate) struct KeyedCall<S, B> {
 
 /// Who claims a key, for what, and how long it would wait.
 pub(crate) struct Claimant {
-    pub(crate) guard: Arc<Guard>,
-    pub(crate) key: IdempotencyKey,
-    pub(crate) scope: Scope,
-    pub(crate) principal: Option<Principal>,
-    pub(crate) method: Method,
-    pub(crate) target: PathAndQuery,
-    pub(crate) span: Span,
-    pub(crate) kind: Kind,
-    pub(crate) deadline: Instant,
-    pub(crate) applied: Preference,
+    guard: Arc<Guard>,
+    key: IdempotencyKey,
+    scope: Scope,
+    facts: Facts,
+    deadline: Instant,
 }
 
 /// Says that a response was not made for this request but for an earlier one with its key.
@@ -84,7 +77,7 @@ where
             Ok(upload) => upload,
             Err(problem) => return Ok(status.error(problem)),
         };
-        let fingerprint = upload.fingerprint(&claimant.target, &parts.headers);
+        let fingerprint = upload.fingerprint(&claimant.facts.target, &parts.headers);
         let (mut turn, mut vanished) = (0, 0);
         loop {
             let record = match claimant.claim(fingerprint, turn).await {
@@ -110,6 +103,17 @@ where
 // === impl Claimant ===
 
 impl Claimant {
+    pub(crate) fn new(
+        guard: Arc<Guard>,
+        key: IdempotencyKey,
+        facts: Facts,
+        after: Duration,
+    ) -> Self {
+        let Facts { method, target, principal, .. } = &facts;
+        let scope = Scope::new(principal.as_ref(), method, target.path());
+        Self { guard, key, scope, facts, deadline: moment(after) }
+    }
+
     /// Creates an operation under the key, unless there is one. `None` if nobody knows whether there
     /// is.
     async fn claim(&self, fingerprint: Fingerprint, turn: u32) -> Option<Recorded> {
@@ -118,17 +122,10 @@ impl Claimant {
         let salt = Salt::random();
         let id = self.scope.operation(&self.key, &salt);
         let shared = Arc::new(Shared::new(id));
-        let head = Head {
-            created: unix_now(),
-            method: self.method.clone(),
-            target: self.target.clone(),
-            report: shared.latest(),
-            binding: self.principal.as_ref().map(|who| Binding::new(id.as_bytes(), who)),
-            keyed: Some(Keyed { salt, fingerprint }),
-        };
+        let head = self.facts.head(&shared, Some(Keyed { salt, fingerprint }));
         let idempotency = Some(self.scope.index(&self.key, turn));
-        let acceptance =
-            runner.accept(Entry { shared, head, idempotency, space, span: self.span.clone() });
+        let span = self.facts.span.clone();
+        let acceptance = runner.accept(Entry { shared, head, idempotency, space, span });
         timeout(runner.limits().store_timeout, acceptance).await.ok().flatten()
     }
 }

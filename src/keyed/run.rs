@@ -103,21 +103,21 @@ impl Claimant {
             Some(Ok(News::Failed(error))) => return Err(error),
             Some(Ok(News::Answered(status, headers))) if self.is_given(status) => Some(headers),
             None | Some(Ok(News::Answered(..) | News::Defer)) => {
-                return Ok(self.guard.accepted(self.kind, &accepted, self.applied));
+                return Ok(self.guard.accepted(self.facts.kind, &accepted, self.facts.applied));
             }
         };
         let is_stored = poll_fn(|cx| match Pin::new(&mut stored).poll(cx) {
             Poll::Ready(_) => Poll::Ready(true),
             Poll::Pending => late.as_mut().poll(cx).map(|()| false),
         });
-        let subject = Subject { id: accepted.id, who: self.principal.as_ref() };
+        let subject = Subject { id: accepted.id, who: self.facts.principal.as_ref() };
         let ended = match is_stored.await {
             true => self.guard.status.get(subject).await.ok(),
             false => None,
         };
         Ok(match ended {
             Some(operation) if operation.outcome().is_some() => self.give(&operation, answer),
-            _ => self.guard.accepted(self.kind, &accepted, self.applied),
+            _ => self.guard.accepted(self.facts.kind, &accepted, self.facts.applied),
         })
     }
 
@@ -131,7 +131,7 @@ impl Claimant {
 
     /// Whether the caller is given this answer, and not to fetch it.
     fn is_given(&self, status: StatusCode) -> bool {
-        self.kind != Kind::Eager || status.as_u16() >= 400
+        self.facts.kind != Kind::Eager || status.as_u16() >= 400
     }
 
     /// The response with its own header fields, of which not all are kept with the operation.
