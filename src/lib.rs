@@ -140,8 +140,9 @@
 //!
 //! - It is no job queue: an operation begins as a call that somebody waits for.
 //! - It does not survive the process with [`store::MemoryStore`]: what was accepted is lost with it.
-//! - It does not tell who is asking: whoever knows an operation's id may read and cancel it. Ids are
-//!   unguessable; authentication around the layer applies to its routes too.
+//! - It does not find out who is asking; it is told, by [`Builder::principal`]. Until it is, whoever knows
+//!   an operation's id may read and cancel it. Ids are unguessable; authentication around the layer applies
+//!   to its routes too.
 //! - gRPC calls are never deferred, nor are upgrades, conditional requests and event streams.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
