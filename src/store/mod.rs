@@ -76,6 +76,8 @@ use std::{future::Future, time::Duration};
 use bytes::Bytes;
 
 mod bounded;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
 mod memory;
 #[cfg(test)]

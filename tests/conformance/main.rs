@@ -1,0 +1,3 @@
+//! The conformance suite on stores that keep the rules, and on stores that break one each.
+
+mod sound;
