@@ -79,6 +79,9 @@ mod bounded;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
+#[cfg(feature = "conformance")]
+#[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
+pub mod fault;
 mod memory;
 #[cfg(test)]
 mod model;
