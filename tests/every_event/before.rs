@@ -2,61 +2,64 @@
 
 use futures_util::FutureExt;
 use http::{Method, Request, StatusCode};
-use tower_respond_async::Disconnect;
+use tower_respond_async::{
+    Disconnect,
+    store::fault::{Fault, Verb},
+};
 
 use crate::{
     process::{
         DEADLINE, Handling, Inbound, Process, Witness, done_after, seconds_pass, settle, text,
         upload,
     },
-    script::{Fault, Script, Verb},
+    store::{changes, memory, stored},
 };
 
 #[tokio::test(start_paused = true)]
 async fn inner_wins_and_nothing_touches_the_store() {
-    let store = Script::new();
+    let store = memory();
     let process = Process::slow(&store, 1);
     let answer = process.post("/work").await;
     assert_eq!((answer.status, &answer.body[..]), (StatusCode::OK, &b"done"[..]));
     assert!(answer.headers.is_empty(), "{answer:?}");
     seconds_pass(60).await;
-    assert_eq!(store.changes(), []);
+    assert_eq!(changes(&store), []);
     assert_eq!(process.handle.parked(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn inner_wins_at_once_and_not_even_a_lease_is_taken() {
-    let store = Script::new();
+    let store = memory();
     let process = Process::new(Process::builder(&store), |_| async { Ok(text("done")) });
     assert_eq!(process.post("/work").await.body, "done");
     seconds_pass(60).await;
-    assert!(store.history().is_empty());
+    assert!(store.faults().log().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn inner_wins_at_the_very_deadline() {
-    let store = Script::new();
+    let store = memory();
     let process = Process::slow(&store, 2);
     assert_eq!(process.post("/work").await.body, "done");
     seconds_pass(60).await;
-    assert_eq!(store.changes(), []);
+    assert_eq!(changes(&store), []);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_error_before_the_deadline_passes_through() {
-    let store = Script::new();
+    let store = memory();
     let process = Process::new(Process::builder(&store), |_| async {
         seconds_pass(1).await;
         Err("the database is on fire".into())
     });
     let error = process.call(Method::POST, "/work").await.expect_err("the handler failed");
     assert_eq!(error.to_string(), "the database is on fire");
-    assert_eq!(store.changes(), []);
+    assert_eq!(changes(&store), []);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_before_the_deadline_reaches_the_caller() {
-    let store = Script::new();
+    let store = memory();
     let process = Process::new(Process::builder(&store), |_| async {
         seconds_pass(1).await;
         panic!("the handler panics");
@@ -64,12 +67,12 @@ async fn a_panic_before_the_deadline_reaches_the_caller() {
     let call = std::panic::AssertUnwindSafe(process.call(Method::POST, "/work"));
     let panic = call.catch_unwind().await.expect_err("the panic goes on");
     assert_eq!(panic.downcast_ref(), Some(&"the handler panics"));
-    assert_eq!(store.changes(), []);
+    assert_eq!(changes(&store), []);
 }
 
 #[tokio::test(start_paused = true)]
 async fn client_gone_before_the_deadline_drops_the_call() {
-    let (store, witness) = (Script::new(), Witness::default());
+    let (store, witness) = (memory(), Witness::default());
     let process = Process::new(Process::builder(&store), watched(&witness));
     let call = tokio::spawn(process.call(Method::POST, "/work"));
     seconds_pass(1).await;
@@ -78,12 +81,12 @@ async fn client_gone_before_the_deadline_drops_the_call() {
     assert_eq!(witness.all(), ["began", "dropped"]);
     seconds_pass(60).await;
     assert_eq!(witness.all(), ["began", "dropped"]);
-    assert_eq!(store.changes(), []);
+    assert_eq!(changes(&store), []);
 }
 
 #[tokio::test(start_paused = true)]
 async fn client_gone_before_the_deadline_and_the_call_is_carried_on() {
-    let (store, witness) = (Script::new(), Witness::default());
+    let (store, witness) = (memory(), Witness::default());
     let builder = Process::builder(&store).on_disconnect(Disconnect::CarryOn);
     let process = Process::new(builder, watched(&witness));
     let call = tokio::spawn(process.call(Method::POST, "/work"));
@@ -91,13 +94,13 @@ async fn client_gone_before_the_deadline_and_the_call_is_carried_on() {
     call.abort();
     seconds_pass(60).await;
     assert_eq!(witness.all(), ["began", "ended", "dropped"]);
-    assert_eq!(store.changes(), []);
+    assert_eq!(changes(&store), []);
     assert_eq!(process.handle.parked(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn client_gone_and_a_call_that_is_never_deferred_is_carried_on_too() {
-    let (store, witness) = (Script::new(), Witness::default());
+    let (store, witness) = (memory(), Witness::default());
     let builder = Process::builder(&store).on_disconnect(Disconnect::CarryOn);
     let process = Process::new(builder, watched(&witness));
     let call = tokio::spawn(process.call(Method::GET, "/work"));
@@ -109,8 +112,8 @@ async fn client_gone_and_a_call_that_is_never_deferred_is_carried_on_too() {
 
 #[tokio::test(start_paused = true)]
 async fn client_gone_while_its_operation_is_recorded() {
-    let (store, witness) = (Script::new(), Witness::default());
-    store.fault(Verb::Create, Fault::Delay(DEADLINE));
+    let (store, witness) = (memory(), Witness::default());
+    store.faults().always(Verb::Create, Fault::delay(DEADLINE));
     let process = Process::new(Process::builder(&store), watched(&witness));
     let call = tokio::spawn(process.call(Method::POST, "/work"));
     seconds_pass(3).await;
@@ -118,15 +121,15 @@ async fn client_gone_while_its_operation_is_recorded() {
     settle().await;
     assert_eq!(witness.all(), ["began", "dropped"]);
     seconds_pass(5).await;
-    let key = store.steps(Verb::Create)[0].key.expect("an operation was created");
-    assert!(store.stored(key).await.is_none(), "the record is closed and gone");
+    let key = store.faults().applied(Verb::Create)[0].call.key.expect("an operation was created");
+    assert!(stored(&store, key).await.is_none(), "the record is closed and gone");
     assert_eq!(process.handle.parked(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn client_gone_while_its_operation_is_recorded_and_the_call_is_carried_on() {
-    let (store, witness) = (Script::new(), Witness::default());
-    store.fault(Verb::Create, Fault::Delay(DEADLINE));
+    let (store, witness) = (memory(), Witness::default());
+    store.faults().always(Verb::Create, Fault::delay(DEADLINE));
     let builder = Process::builder(&store).on_disconnect(Disconnect::CarryOn);
     let process = Process::new(builder, watched(&witness));
     let call = tokio::spawn(process.call(Method::POST, "/work"));
@@ -134,18 +137,18 @@ async fn client_gone_while_its_operation_is_recorded_and_the_call_is_carried_on(
     call.abort();
     seconds_pass(60).await;
     assert_eq!(witness.all(), ["began", "ended", "dropped"]);
-    assert_eq!(store.changes(), [Verb::Create, Verb::Close]);
+    assert_eq!(changes(&store), [Verb::Create, Verb::Close]);
     assert_eq!(process.handle.parked(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_endless_event_stream_is_never_parked() {
-    let store = Script::new();
+    let store = memory();
     let process = Process::slow(&store, 10);
     let request = Request::post("/work").header("accept", "text/event-stream");
     let answer = process.send(request.body(upload("")).expect("a valid request")).await;
     assert_eq!(answer.expect("the handler answers").body, "done");
-    assert_eq!(store.changes(), []);
+    assert_eq!(changes(&store), []);
 }
 
 /// A handler of ten seconds that is watched.

@@ -7,19 +7,22 @@ use futures_util::stream;
 use http::StatusCode;
 use http_body::Frame;
 use http_body_util::StreamBody;
-use tower_respond_async::Operation;
+use tower_respond_async::{
+    Operation,
+    store::fault::{Fault, Verb},
+};
 
 use crate::{
     process::{
         Answer, BEAT, Handling, Inbound, Process, Witness, done_after, seconds_pass, settle, text,
         with_body,
     },
-    script::{Fault, Script, Verb},
+    store::{changes, memory},
 };
 
 #[tokio::test(start_paused = true)]
 async fn cancel_while_running_drops_a_plain_handler_at_once() {
-    let (store, witness) = (Script::new(), Witness::default());
+    let (store, witness) = (memory(), Witness::default());
     let process = Process::new(Process::builder(&store), {
         let witness = witness.clone();
         move |_| {
@@ -36,13 +39,13 @@ async fn cancel_while_running_drops_a_plain_handler_at_once() {
     settle().await;
     assert_eq!(witness.all(), ["dropped"]);
     assert_canceled(&process, &accepted).await;
-    assert_eq!(store.changes(), [Verb::Create, Verb::Cancel, Verb::Close]);
+    assert_eq!(changes(&store), [Verb::Create, Verb::Cancel, Verb::Close]);
     assert_eq!(process.handle.parked(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn cancel_while_running_and_a_listening_handler_ends_by_itself() {
-    let store = Script::new();
+    let store = memory();
     let process = Process::new(Process::builder(&store), |_| async {
         let operation = Operation::current();
         tokio::select! {
@@ -65,7 +68,7 @@ async fn cancel_while_running_and_a_listening_handler_ends_by_itself() {
 
 #[tokio::test(start_paused = true)]
 async fn cancel_while_running_and_the_grace_of_a_listening_handler_is_over() {
-    let (store, witness) = (Script::new(), Witness::default());
+    let (store, witness) = (memory(), Witness::default());
     let builder = Process::builder(&store).cancel_grace(Duration::from_secs(20));
     let process = Process::new(builder, stubborn(&witness));
     let accepted = process.post_late().await;
@@ -80,7 +83,7 @@ async fn cancel_while_running_and_the_grace_of_a_listening_handler_is_over() {
 
 #[tokio::test(start_paused = true)]
 async fn cancel_while_the_body_is_received() {
-    let (store, witness) = (Script::new(), Witness::default());
+    let (store, witness) = (memory(), Witness::default());
     let process = Process::new(Process::builder(&store), {
         let witness = witness.clone();
         move |_| {
@@ -106,7 +109,7 @@ async fn cancel_while_the_body_is_received() {
 
 #[tokio::test(start_paused = true)]
 async fn cancel_when_closed_changes_nothing() {
-    let store = Script::new();
+    let store = memory();
     let process = Process::slow(&store, 10);
     let accepted = process.post_late().await;
     seconds_pass(10).await;
@@ -124,7 +127,7 @@ async fn cancel_when_closed_changes_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn cancel_twice_is_as_cancel_once() {
-    let store = Script::new();
+    let store = memory();
     let process = Process::slow(&store, 100);
     let accepted = process.post_late().await;
     assert_eq!(process.delete(&accepted.location()).await.status, StatusCode::ACCEPTED);
@@ -135,7 +138,7 @@ async fn cancel_twice_is_as_cancel_once() {
 
 #[tokio::test(start_paused = true)]
 async fn cancel_through_another_process_arrives_with_the_next_heartbeat() {
-    let (store, witness) = (Script::new(), Witness::default());
+    let (store, witness) = (memory(), Witness::default());
     let process = Process::new(Process::builder(&store), {
         let witness = witness.clone();
         move |_| {
@@ -146,7 +149,7 @@ async fn cancel_through_another_process_arrives_with_the_next_heartbeat() {
             }
         }
     });
-    let other = Process::slow(&store.of_another_process(), 100);
+    let other = Process::slow(&store.another_way(), 100);
     let accepted = process.post_late().await;
     let canceled = other.delete(&accepted.location()).await;
     assert_eq!(canceled.status, StatusCode::ACCEPTED);
@@ -160,7 +163,7 @@ async fn cancel_through_another_process_arrives_with_the_next_heartbeat() {
 
 #[tokio::test(start_paused = true)]
 async fn a_cancel_stays_one_when_the_process_shuts_down_afterwards() {
-    let (store, witness) = (Script::new(), Witness::default());
+    let (store, witness) = (memory(), Witness::default());
     let process = Process::new(Process::builder(&store), stubborn(&witness));
     let accepted = process.post_late().await;
     process.delete(&accepted.location()).await;
@@ -174,8 +177,8 @@ async fn a_cancel_stays_one_when_the_process_shuts_down_afterwards() {
 
 #[tokio::test(start_paused = true)]
 async fn a_shut_down_stays_one_when_it_is_canceled_afterwards() {
-    let store = Script::new();
-    store.fault(Verb::Close, Fault::Refuse);
+    let store = memory();
+    store.faults().always(Verb::Close, Fault::unavailable());
     let process = Process::slow(&store, 100);
     let accepted = process.post_late().await;
     let drain = tokio::spawn({
@@ -184,20 +187,20 @@ async fn a_shut_down_stays_one_when_it_is_canceled_afterwards() {
     });
     settle().await;
     assert_eq!(process.delete(&accepted.location()).await.status, StatusCode::ACCEPTED);
-    store.heal();
+    store.faults().heal();
     drain.await.expect("draining does not panic");
     assert_eq!(process.failure(&accepted).await.1, "shutDown");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_result_that_waits_for_the_store_is_not_lost_by_a_cancel() {
-    let store = Script::new();
-    store.fault(Verb::Close, Fault::Refuse);
+    let store = memory();
+    store.faults().always(Verb::Close, Fault::unavailable());
     let process = Process::slow(&store, 10);
     let accepted = process.post_late().await;
     seconds_pass(10).await;
     assert_eq!(process.delete(&accepted.location()).await.status, StatusCode::ACCEPTED);
-    store.heal();
+    store.faults().heal();
     seconds_pass(10).await;
     assert_eq!(process.result(&accepted).await.body, "done");
     assert_eq!(process.status(&accepted).await, "Succeeded");

@@ -4,18 +4,21 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 use tokio::{task::JoinHandle, time::Instant};
-use tower_respond_async::{Drained, Refusal, Undeferrable};
+use tower_respond_async::{
+    Drained, Refusal, Undeferrable,
+    store::fault::{Calls, Fault, Verb},
+};
 
 use crate::{
     process::{BEAT, LEASE, Process, Witness, done_after, seconds_pass, settle},
-    script::{Fault, Script, Verb},
+    store::{changes, memory},
 };
 
 const GRACE: Duration = Duration::from_secs(30);
 
 #[tokio::test(start_paused = true)]
 async fn sigterm_waits_for_what_ends_in_time_and_closes_the_rest() {
-    let (store, witness) = (Script::new(), Witness::default());
+    let (store, witness) = (memory(), Witness::default());
     let process = Process::new(Process::builder(&store), {
         let witness = witness.clone();
         move |request| {
@@ -58,37 +61,38 @@ async fn sigterm_waits_for_what_ends_in_time_and_closes_the_rest() {
 
 #[tokio::test(start_paused = true)]
 async fn sigterm_leaves_the_lease_after_the_last_close_and_for_good() {
-    let store = Script::new();
+    let store = memory();
     let process = Process::slow(&store, 100);
     process.post_late().await;
     drain(&process).await.expect("draining does not panic");
-    let history = store.history();
+    let history = store.faults().applied(Calls::any());
     let last = history.last().expect("something was applied");
-    assert_eq!((last.verb, last.time), (Verb::Heartbeat, Some(Duration::ZERO)));
-    let owner = store.steps(Verb::Create)[0].by;
-    assert_eq!(last.by, owner);
-    let closed = history.iter().position(|step| step.verb == Verb::Close).expect("it was closed");
+    assert_eq!((last.call.verb, last.call.time), (Verb::Heartbeat, Some(Duration::ZERO)));
+    let owner = store.faults().applied(Verb::Create)[0].call.owner;
+    assert_eq!(last.call.owner, owner);
+    let closed =
+        history.iter().position(|event| event.call.verb == Verb::Close).expect("it was closed");
     let before_the_close = &history[..closed];
-    assert!(before_the_close.iter().all(|step| step.time != Some(Duration::ZERO)));
+    assert!(before_the_close.iter().all(|event| event.call.time != Some(Duration::ZERO)));
     seconds_pass(60).await;
-    assert_eq!(store.history().len(), history.len(), "nothing beats any more");
+    assert_eq!(store.faults().applied(Calls::any()).len(), history.len(), "nothing beats any more");
 }
 
 #[tokio::test(start_paused = true)]
 async fn sigterm_with_nothing_parked_ends_at_once() {
-    let store = Script::new();
+    let store = memory();
     let process = Process::slow(&store, 1);
     let began = Instant::now();
     let drained = drain(&process).await.expect("draining does not panic");
     assert_eq!((drained.ended, drained.shut_down, drained.left), (0, 0, 0));
     assert_eq!(Instant::now(), began);
     assert_eq!(process.post("/work").await.body, "done", "calls are served all the same");
-    assert_eq!(store.changes(), []);
+    assert_eq!(changes(&store), []);
 }
 
 #[tokio::test(start_paused = true)]
 async fn sigterm_stops_parking_before_it_waits() {
-    let store = Script::new();
+    let store = memory();
     let process =
         Process::new(Process::builder(&store).on_refusal(Refusal::Reject), |_| done_after(10));
     let first = process.post_late().await;
@@ -98,20 +102,20 @@ async fn sigterm_stops_parking_before_it_waits() {
     assert_eq!((drained.ended, drained.shut_down, drained.left), (1, 0, 0));
     assert_eq!(process.result(&first).await.body, "done");
     assert_eq!(late.await.unwrap().unwrap().status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(store.calls(Verb::Create), 1);
+    assert_eq!(store.faults().called(Verb::Create), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn sigterm_with_the_store_failing_and_what_is_left_is_adopted_at_once() {
-    let store = Script::new();
-    let elsewhere = store.of_another_process();
+    let store = memory();
+    let elsewhere = store.another_way();
     let other = Process::slow(&elsewhere, 100);
     other.handle.start();
     seconds_pass(2 * LEASE.as_secs()).await;
 
     let process = Process::slow(&store, 1_000);
     let accepted = process.post_late().await;
-    store.fault(Verb::Close, Fault::Refuse);
+    store.faults().always(Verb::Close, Fault::unavailable());
     let drained = process.handle.drain(Duration::from_secs(1)).await;
     assert_eq!((drained.ended, drained.shut_down, drained.left), (0, 0, 1));
     tokio::time::sleep(BEAT).await;
@@ -121,25 +125,25 @@ async fn sigterm_with_the_store_failing_and_what_is_left_is_adopted_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn sigterm_during_a_heartbeat_does_not_bring_the_lease_back() {
-    let store = Script::new();
-    let elsewhere = store.of_another_process();
+    let store = memory();
+    let elsewhere = store.another_way();
     let other = Process::slow(&elsewhere, 100);
     other.handle.start();
     seconds_pass(2 * LEASE.as_secs()).await;
 
     let process = Process::slow(&store, 1_000);
     let accepted = process.post_late().await;
-    store.fault(Verb::Close, Fault::Refuse);
+    store.faults().always(Verb::Close, Fault::unavailable());
     seconds_pass(4).await;
-    store.fault_once(Verb::Heartbeat, Fault::Delay(Duration::from_millis(2_400)));
-    let beats = store.calls(Verb::Heartbeat);
+    store.faults().next(Verb::Heartbeat, Fault::delay(Duration::from_millis(2_400)));
+    let beats = store.faults().called(Verb::Heartbeat);
     let drained = process.handle.drain(Duration::ZERO).await;
     assert_eq!(
-        store.calls(Verb::Heartbeat),
+        store.faults().called(Verb::Heartbeat),
         beats + 2,
         "one was on its way when the lease was left"
     );
-    let left = store.steps(Verb::Heartbeat).last().and_then(|step| step.time);
+    let left = store.faults().applied(Verb::Heartbeat).last().and_then(|event| event.call.time);
     assert_eq!(left, Some(Duration::ZERO), "and has not arrived yet");
     assert_eq!(drained.left, 1);
     tokio::time::sleep(BEAT).await;
@@ -149,8 +153,8 @@ async fn sigterm_during_a_heartbeat_does_not_bring_the_lease_back() {
 
 #[tokio::test(start_paused = true)]
 async fn sigterm_while_an_operation_is_recorded_closes_it_too() {
-    let store = Script::new();
-    store.fault(Verb::Create, Fault::Delay(Duration::from_secs(2)));
+    let store = memory();
+    store.faults().always(Verb::Create, Fault::delay(Duration::from_secs(2)));
     let process = Process::slow(&store, 1_000);
     let call = tokio::spawn(process.call(Method::POST, "/work"));
     seconds_pass(3).await;

@@ -10,18 +10,21 @@ use bytes::Bytes;
 use http::{Method, StatusCode};
 use http_body::{Body, Frame};
 use tokio::time::Instant;
-use tower_respond_async::{BoxError, Operation};
+use tower_respond_async::{
+    BoxError, Operation,
+    store::fault::{Fault, Verb},
+};
 
 use crate::{
     process::{
         Handling, Inbound, Process, Witness, done_after, seconds_pass, settle, text, with_body,
     },
-    script::{Fault, Script, Verb},
+    store::{changes, memory},
 };
 
 #[tokio::test(start_paused = true)]
 async fn progress_is_written_at_most_once_a_second() {
-    let store = Script::new();
+    let store = memory();
     let process = Process::new(Process::builder(&store), |_| async {
         let operation = Operation::current();
         for step in 0..1_000 {
@@ -34,26 +37,25 @@ async fn progress_is_written_at_most_once_a_second() {
     let (first, second) = tokio::join!(process.post("/work"), process.post("/work"));
     seconds_pass(10).await;
     for accepted in [&first, &second] {
-        let writes = store.steps(Verb::Progress);
-        let of_it: Vec<_> = writes.iter().filter(|step| step.key == Some(accepted.key())).collect();
-        assert!((7..=10).contains(&of_it.len()), "{} writes in 8 seconds", of_it.len());
-        for pair in of_it.windows(2) {
+        let writes = store.faults().applied(Verb::Progress.of(accepted.key()));
+        assert!((7..=10).contains(&writes.len()), "{} writes in 8 seconds", writes.len());
+        for pair in writes.windows(2) {
             assert!(pair[1].at - pair[0].at >= Duration::from_secs(1));
         }
         let document = process.get(&accepted.status_url()).await;
         assert_eq!(document.field("/message"), "step 999", "the last word is not lost");
         assert_eq!(document.json()["percentComplete"], 99);
     }
-    let written = store.calls(Verb::Progress);
+    let written = store.faults().called(Verb::Progress);
     seconds_pass(5).await;
-    assert_eq!(store.calls(Verb::Progress), written, "nothing new, nothing written");
+    assert_eq!(store.faults().called(Verb::Progress), written, "nothing new, nothing written");
     seconds_pass(10).await;
     assert_eq!(process.result(&first).await.body, "done");
 }
 
 #[tokio::test(start_paused = true)]
 async fn progress_before_the_202_is_told_with_it() {
-    let store = Script::new();
+    let store = memory();
     let process = Process::new(Process::builder(&store), |_| async {
         Operation::current().progress(0.25);
         done_after(10).await
@@ -67,8 +69,8 @@ async fn progress_before_the_202_is_told_with_it() {
 
 #[tokio::test(start_paused = true)]
 async fn progress_that_cannot_be_stored_does_not_hold_the_call_up() {
-    let store = Script::new();
-    store.fault(Verb::Progress, Fault::NeverAnswer);
+    let store = memory();
+    store.faults().always(Verb::Progress, Fault::lose_request());
     let process = Process::new(Process::builder(&store), |_| async {
         for step in 0..5 {
             Operation::current().progress(f64::from(step) / 5.0);
@@ -83,7 +85,7 @@ async fn progress_that_cannot_be_stored_does_not_hold_the_call_up() {
 
 #[tokio::test(start_paused = true)]
 async fn defer_now_does_not_wait_for_the_deadline() {
-    let store = Script::new();
+    let store = memory();
     let process = Process::new(Process::builder(&store), |_| async {
         tokio::time::sleep(Duration::from_millis(100)).await;
         Operation::current().defer_now();
@@ -95,12 +97,12 @@ async fn defer_now_does_not_wait_for_the_deadline() {
     assert!(Instant::now() - began < Duration::from_millis(200));
     seconds_pass(11).await;
     assert_eq!(process.result(&accepted).await.body, "done");
-    assert_eq!(store.changes(), [Verb::Create, Verb::Close]);
+    assert_eq!(changes(&store), [Verb::Create, Verb::Close]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn defer_now_of_another_task_wakes_the_call() {
-    let store = Script::new();
+    let store = memory();
     let process = Process::new(Process::builder(&store), |_| {
         let operation = Operation::current();
         tokio::spawn(async move {
@@ -116,19 +118,19 @@ async fn defer_now_of_another_task_wakes_the_call() {
 
 #[tokio::test(start_paused = true)]
 async fn defer_now_does_nothing_to_a_call_that_is_never_deferred() {
-    let store = Script::new();
+    let store = memory();
     let process = Process::new(Process::builder(&store), |_| async {
         Operation::current().defer_now();
         done_after(10).await
     });
     let answer = process.call(Method::GET, "/work").await.expect("the handler answers");
     assert_eq!((answer.status, &answer.body[..]), (StatusCode::OK, &b"done"[..]));
-    assert!(store.history().is_empty());
+    assert!(store.faults().log().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_current_operation_is_seen_in_poll_body_and_drop() {
-    let (store, witness) = (Script::new(), Witness::default());
+    let (store, witness) = (memory(), Witness::default());
     let process = Process::new(Process::builder(&store), {
         let witness = witness.clone();
         move |_| {
@@ -163,7 +165,7 @@ async fn the_current_operation_is_seen_in_poll_body_and_drop() {
 
 #[tokio::test(start_paused = true)]
 async fn the_current_operation_is_seen_in_the_drop_of_a_canceled_call() {
-    let (store, witness) = (Script::new(), Witness::default());
+    let (store, witness) = (memory(), Witness::default());
     let process = Process::new(Process::builder(&store), dropped_with(&witness));
     let accepted = process.post_late().await;
     process.delete(&accepted.location()).await;
@@ -173,7 +175,7 @@ async fn the_current_operation_is_seen_in_the_drop_of_a_canceled_call() {
 
 #[tokio::test(start_paused = true)]
 async fn the_current_operation_is_seen_in_the_drop_of_a_call_whose_client_is_gone() {
-    let (store, witness) = (Script::new(), Witness::default());
+    let (store, witness) = (memory(), Witness::default());
     let process = Process::new(Process::builder(&store), dropped_with(&witness));
     let call = tokio::spawn(process.call(Method::POST, "/work"));
     seconds_pass(1).await;

@@ -11,16 +11,22 @@ use futures_util::stream::{self, StreamExt};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body::Frame;
 use http_body_util::{BodyExt, Full, StreamBody};
-use tower_respond_async::BoxError;
+use tower_respond_async::{
+    BoxError,
+    store::{
+        StoreError,
+        fault::{Fault, Verb},
+    },
+};
 
 use crate::{
     process::{Outbound, Process, Witness, seconds_pass, settle, text, with_body},
-    script::{Fault, Script, Verb},
+    store::{changes, memory},
 };
 
 #[tokio::test(start_paused = true)]
 async fn result_over_the_limit_fails_as_too_large() {
-    let store = Script::new();
+    let store = memory();
     let process =
         Process::new(Process::builder(&store).max_result_bytes(4), |request| async move {
             seconds_pass(10).await;
@@ -36,7 +42,7 @@ async fn result_over_the_limit_fails_as_too_large() {
 
 #[tokio::test(start_paused = true)]
 async fn a_result_with_trailers_is_kept_whole() {
-    let store = Script::new();
+    let store = memory();
     let process = Process::new(Process::builder(&store), |_| async {
         seconds_pass(10).await;
         let mut trailers = HeaderMap::new();
@@ -53,7 +59,7 @@ async fn a_result_with_trailers_is_kept_whole() {
 
 #[tokio::test(start_paused = true)]
 async fn body_error_midway() {
-    let store = Script::new();
+    let store = memory();
     let process = Process::new(Process::builder(&store), |_| async {
         seconds_pass(10).await;
         let frames: [Result<_, BoxError>; 2] =
@@ -64,26 +70,26 @@ async fn body_error_midway() {
     seconds_pass(10).await;
     let failure = process.failure(&accepted).await;
     assert_eq!(failure, (StatusCode::INTERNAL_SERVER_ERROR, "bodyError".to_owned()));
-    assert_eq!(store.changes(), [Verb::Create, Verb::Close]);
+    assert_eq!(changes(&store), [Verb::Create, Verb::Close]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_store_to_which_even_a_failure_is_too_large_is_not_asked_without_a_pause() {
-    let store = Script::new();
+    let store = memory();
     let process = Process::slow(&store, 10);
     let accepted = process.post_late().await;
-    store.fault(Verb::Close, Fault::TooLarge);
+    store.faults().always(Verb::Close, Fault::fail(StoreError::TooLarge));
     seconds_pass(60).await;
-    let attempts = store.calls(Verb::Close);
+    let attempts = store.faults().called(Verb::Close);
     assert!((2..40).contains(&attempts), "{attempts}");
-    store.heal();
+    store.faults().heal();
     seconds_pass(10).await;
     assert_eq!(process.failure(&accepted).await.1, "resultTooLarge");
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_endless_body_is_cut_off_by_its_size() {
-    let (store, witness) = (Script::new(), Witness::default());
+    let (store, witness) = (memory(), Witness::default());
     let process = Process::new(Process::builder(&store).max_result_bytes(1 << 20), {
         let witness = witness.clone();
         move |_| {
@@ -107,7 +113,7 @@ async fn an_endless_body_is_cut_off_by_its_size() {
 
 #[tokio::test(start_paused = true)]
 async fn an_endless_body_is_cut_off_by_its_time() {
-    let (store, witness) = (Script::new(), Witness::default());
+    let (store, witness) = (memory(), Witness::default());
     let builder = Process::builder(&store).body_time(Duration::from_secs(60));
     let process = Process::new(builder, {
         let witness = witness.clone();
@@ -133,7 +139,7 @@ async fn an_endless_body_is_cut_off_by_its_time() {
 
 #[tokio::test(start_paused = true)]
 async fn execution_limit_over() {
-    let (store, witness) = (Script::new(), Witness::default());
+    let (store, witness) = (memory(), Witness::default());
     let builder = Process::builder(&store).execution_limit(Duration::from_secs(30));
     let process = Process::new(builder, {
         let witness = witness.clone();
@@ -159,7 +165,7 @@ async fn execution_limit_over() {
 
 #[tokio::test(start_paused = true)]
 async fn execution_limit_does_not_cut_off_a_call_that_ends_within_it() {
-    let store = Script::new();
+    let store = memory();
     let builder = Process::builder(&store).execution_limit(Duration::from_secs(30));
     let process = Process::new(builder, |_| crate::process::done_after(20));
     let accepted = process.post_late().await;
@@ -174,7 +180,7 @@ fn endless(chunks: impl stream::Stream<Item = Bytes> + Send + 'static) -> Outbou
 /// A body that is never asked to end: it is pending for good.
 #[tokio::test(start_paused = true)]
 async fn a_body_that_stands_still_is_cut_off_by_its_time() {
-    let store = Script::new();
+    let store = memory();
     let builder = Process::builder(&store).body_time(Duration::from_secs(60));
     let process = Process::new(builder, |_| async {
         seconds_pass(10).await;

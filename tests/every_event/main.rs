@@ -1,7 +1,7 @@
 //! Every event of a call's life, and what must come of it: one test each, under paused time.
 
 mod process;
-mod script;
+mod store;
 
 mod accepting;
 mod before;

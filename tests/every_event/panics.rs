@@ -9,7 +9,7 @@ use tower_respond_async::BoxError;
 
 use crate::{
     process::{Answer, Process, done_after, seconds_pass, settle, text, with_body},
-    script::Script,
+    store::memory,
 };
 
 /// Panics when it is dropped.
@@ -23,7 +23,7 @@ impl Drop for Bomb {
 
 #[tokio::test(start_paused = true)]
 async fn panic_after_the_202() {
-    let store = Script::new();
+    let store = memory();
     let process = Process::new(Process::builder(&store), |_| async {
         seconds_pass(10).await;
         panic!("the handler panics");
@@ -37,7 +37,7 @@ async fn panic_after_the_202() {
 
 #[tokio::test(start_paused = true)]
 async fn panic_in_the_response_body() {
-    let store = Script::new();
+    let store = memory();
     let process = Process::new(Process::builder(&store), |_| async {
         seconds_pass(10).await;
         let frames = stream::poll_fn(|_| panic!("the body panics"));
@@ -49,7 +49,7 @@ async fn panic_in_the_response_body() {
 
 #[tokio::test(start_paused = true)]
 async fn panic_in_the_destructor_of_a_canceled_handler() {
-    let store = Script::new();
+    let store = memory();
     let process = Process::new(Process::builder(&store), |_| async {
         let _bomb = Bomb;
         done_after(100).await
@@ -63,7 +63,7 @@ async fn panic_in_the_destructor_of_a_canceled_handler() {
 
 #[tokio::test(start_paused = true)]
 async fn panic_in_the_destructor_of_a_handler_that_has_ended() {
-    let store = Script::new();
+    let store = memory();
     let process = Process::new(Process::builder(&store), |_| {
         let bomb = Bomb;
         // Unlike an async block, this keeps what it holds until it is dropped itself.
@@ -79,7 +79,7 @@ async fn panic_in_the_destructor_of_a_handler_that_has_ended() {
 
 #[tokio::test(start_paused = true)]
 async fn panic_in_the_destructor_of_the_response_body() {
-    let store = Script::new();
+    let store = memory();
     let process = Process::new(Process::builder(&store), |_| async {
         seconds_pass(10).await;
         let frames = stream::unfold((Bomb, 0), |(bomb, sent)| async move {
@@ -93,7 +93,7 @@ async fn panic_in_the_destructor_of_the_response_body() {
 
 #[tokio::test(start_paused = true)]
 async fn panic_in_the_destructor_of_a_response_body_that_is_cut_off() {
-    let store = Script::new();
+    let store = memory();
     let process = Process::new(Process::builder(&store).max_result_bytes(2), |_| async {
         seconds_pass(10).await;
         let bomb = Bomb;
@@ -109,7 +109,7 @@ async fn panic_in_the_destructor_of_a_response_body_that_is_cut_off() {
 
 #[tokio::test(start_paused = true)]
 async fn panic_in_what_makes_a_response_of_an_error() {
-    let store = Script::new();
+    let store = memory();
     let builder = Process::builder(&store).on_error(|_| panic!("the hook panics"));
     let process = Process::new(builder, |_| async {
         seconds_pass(10).await;
@@ -121,7 +121,7 @@ async fn panic_in_what_makes_a_response_of_an_error() {
 
 #[tokio::test(start_paused = true)]
 async fn panic_of_one_operation_leaves_others_alone() {
-    let store = Script::new();
+    let store = memory();
     let process = Process::new(Process::builder(&store), |request| async move {
         seconds_pass(10).await;
         assert_eq!(request.uri().path(), "/sound");

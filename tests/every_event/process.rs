@@ -17,7 +17,7 @@ use tower_respond_async::{
     store::Key,
 };
 
-use crate::script::Script;
+use crate::store::Store;
 
 /// A request's body.
 pub(crate) type Upload = UnsyncBoxBody<Bytes, io::Error>;
@@ -63,7 +63,7 @@ pub(crate) struct Farewell {
 
 impl Process {
     /// A layer with the store, and a deadline of two seconds; all else is the default.
-    pub(crate) fn builder(store: &Script) -> Builder {
+    pub(crate) fn builder(store: &Store) -> Builder {
         RespondAsyncLayer::builder(DEADLINE).store(store.clone()).lease(LEASE)
     }
 
@@ -78,7 +78,7 @@ impl Process {
     }
 
     /// The usual case: default settings, and a handler that says `done` after so many seconds.
-    pub(crate) fn slow(store: &Script, seconds: u64) -> Self {
+    pub(crate) fn slow(store: &Store, seconds: u64) -> Self {
         Self::new(Self::builder(store), move |_| done_after(seconds))
     }
 

@@ -1,38 +1,42 @@
 //! Asking for an operation that cannot be told of.
 
 use http::{StatusCode, header};
+use tower_respond_async::store::{
+    StoreError,
+    fault::{Fault, Part, Verb},
+};
 
 use crate::{
     process::{Answer, Process, STORE_TIMEOUT, done_after, seconds_pass, settle},
-    script::{Fault, Part, Script, Verb},
+    store::{memory, stored},
 };
 
 #[tokio::test(start_paused = true)]
 async fn store_down_on_get_is_a_503() {
-    for fault in [Fault::Refuse, Fault::NeverAnswer] {
-        let store = Script::new();
+    for fault in [Fault::unavailable(), Fault::lose_request()] {
+        let store = memory();
         let process = Process::slow(&store, 10);
         let accepted = process.post_late().await;
-        store.fault(Verb::Get, fault);
+        store.faults().always(Verb::Get, fault);
         let began = tokio::time::Instant::now();
         assert_unavailable(&process.get(&accepted.status_url()).await);
         assert!(tokio::time::Instant::now() - began <= STORE_TIMEOUT);
         assert_unavailable(&process.result(&accepted).await);
-        store.heal();
+        store.faults().heal();
         assert_eq!(process.result(&accepted).await.status, StatusCode::ACCEPTED);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn store_down_on_delete_is_a_503() {
-    for fault in [Fault::Refuse, Fault::NeverAnswer] {
-        let store = Script::new();
+    for fault in [Fault::unavailable(), Fault::lose_request()] {
+        let store = memory();
         let process = Process::slow(&store, 100);
         let accepted = process.post_late().await;
-        store.fault(Verb::Cancel, fault);
+        store.faults().always(Verb::Cancel, fault);
         assert_unavailable(&process.delete(&accepted.status_url()).await);
         assert_unavailable(&process.delete(&accepted.location()).await);
-        store.heal();
+        store.faults().heal();
         seconds_pass(10).await;
         let again = process.delete(&accepted.location()).await;
         assert!(again.status.is_success(), "{again:?}");
@@ -44,12 +48,12 @@ async fn store_down_on_delete_is_a_503() {
 #[tokio::test(start_paused = true)]
 async fn corrupt_record_is_a_problem_with_its_id_and_others_are_unaffected() {
     for part in [Part::Head, Part::Tail] {
-        let store = Script::new();
+        let store = memory();
         let process = Process::slow(&store, 10);
         let (corrupt, sound) = (process.post_late().await, process.post_late().await);
         seconds_pass(10).await;
-        let before = store.stored(corrupt.key()).await.expect("it is stored");
-        store.damage(corrupt.key(), part);
+        let before = stored(&store, corrupt.key()).await.expect("it is stored");
+        store.faults().damage(corrupt.key(), part);
         for uri in [corrupt.status_url(), corrupt.location()] {
             let problem = process.get(&uri).await;
             assert_eq!(problem.status, StatusCode::INTERNAL_SERVER_ERROR);
@@ -59,19 +63,21 @@ async fn corrupt_record_is_a_problem_with_its_id_and_others_are_unaffected() {
         assert_eq!(process.result(&sound).await.body, "done");
         assert_eq!(process.status(&sound).await, "Succeeded");
         seconds_pass(60).await;
-        let after = store.stored(corrupt.key()).await.expect("it is not deleted");
+        let after = stored(&store, corrupt.key()).await.expect("it is not deleted");
         assert_eq!((before.head, before.tail), (after.head, after.tail));
-        store.heal();
+        store.faults().heal();
         assert_eq!(process.result(&corrupt).await.body, "done");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn corrupt_record_that_the_store_reports_itself() {
-    let store = Script::new();
+    let store = memory();
     let process = Process::slow(&store, 10);
     let accepted = process.post_late().await;
-    store.fault_for(accepted.key(), Verb::Get, Fault::Corrupt);
+    store
+        .faults()
+        .always(Verb::Get.of(accepted.key()), Fault::fail(StoreError::Corrupt(accepted.key())));
     let problem = process.result(&accepted).await;
     assert_eq!(problem.status, StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(problem.field("/code"), "corruptRecord");
@@ -79,7 +85,7 @@ async fn corrupt_record_that_the_store_reports_itself() {
 
 #[tokio::test(start_paused = true)]
 async fn retention_over_and_the_operation_is_unknown() {
-    let store = Script::new();
+    let store = memory();
     let retention = std::time::Duration::from_secs(100);
     let process = Process::new(Process::builder(&store).retention(retention), |_| done_after(10));
     let accepted = process.post_late().await;

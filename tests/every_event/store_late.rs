@@ -3,25 +3,29 @@
 use std::time::Duration;
 
 use http::StatusCode;
+use tower_respond_async::store::fault::{Fault, Verb};
 
 use crate::{
     process::{LEASE, Process, seconds_pass},
-    script::{Fault, Script, Verb},
+    store::{changes, memory, stored},
 };
 
 /// Longer than the layer waits.
-const LATE: Fault = Fault::Delay(Duration::from_secs(4));
+fn late() -> Fault {
+    Fault::delay(Duration::from_secs(4))
+}
 
 #[tokio::test(start_paused = true)]
 async fn store_answers_create_late() {
-    let store = Script::new();
-    store.fault_once(Verb::Create, LATE);
+    let store = memory();
+    store.faults().next(Verb::Create, late());
     let process = Process::slow(&store, 30);
     let accepted = process.post_late().await;
-    assert_eq!(store.calls(Verb::Create), 2);
+    assert_eq!(store.faults().called(Verb::Create), 2);
     seconds_pass(5).await;
-    assert_eq!(store.changes(), [Verb::Create, Verb::Create], "once more, of the same operation");
-    let keys: Vec<_> = store.steps(Verb::Create).iter().map(|step| step.key).collect();
+    assert_eq!(changes(&store), [Verb::Create, Verb::Create], "once more, of the same operation");
+    let keys: Vec<_> =
+        store.faults().applied(Verb::Create).iter().map(|event| event.call.key).collect();
     assert_eq!(keys, [Some(accepted.key()); 2]);
     seconds_pass(30).await;
     assert_eq!(process.result(&accepted).await.body, "done");
@@ -29,15 +33,15 @@ async fn store_answers_create_late() {
 
 #[tokio::test(start_paused = true)]
 async fn store_answers_close_late() {
-    let store = Script::new();
-    store.fault_once(Verb::Close, LATE);
+    let store = memory();
+    store.faults().next(Verb::Close, late());
     let process = Process::slow(&store, 10);
     let accepted = process.post_late().await;
     seconds_pass(11).await;
-    let first = store.stored(accepted.key()).await.expect("it is stored");
+    let first = stored(&store, accepted.key()).await.expect("it is stored");
     seconds_pass(10).await;
-    assert_eq!(store.changes(), [Verb::Create, Verb::Close, Verb::Close]);
-    let second = store.stored(accepted.key()).await.expect("it is stored");
+    assert_eq!(changes(&store), [Verb::Create, Verb::Close, Verb::Close]);
+    let second = stored(&store, accepted.key()).await.expect("it is stored");
     assert_eq!(first.tail, second.tail);
     assert_eq!(process.result(&accepted).await.body, "done");
     assert_eq!(process.handle.parked(), 0);
@@ -45,34 +49,34 @@ async fn store_answers_close_late() {
 
 #[tokio::test(start_paused = true)]
 async fn store_answers_heartbeats_late() {
-    let store = Script::new();
-    store.fault(Verb::Heartbeat, LATE);
+    let store = memory();
+    store.faults().always(Verb::Heartbeat, late());
     let process = Process::slow(&store, 30);
     assert_eq!(process.post("/work").await.body, "done", "no lease is known of, so it is held");
-    store.heal();
+    store.faults().heal();
     seconds_pass(10).await;
     let accepted = process.post_late().await;
-    store.fault(Verb::Heartbeat, LATE);
+    store.faults().always(Verb::Heartbeat, late());
     seconds_pass(60).await;
     assert_eq!(process.result(&accepted).await.body, "done");
 }
 
 #[tokio::test(start_paused = true)]
 async fn store_answers_get_late() {
-    let store = Script::new();
+    let store = memory();
     let process = Process::slow(&store, 10);
     let accepted = process.post_late().await;
-    store.fault_once(Verb::Get, LATE);
+    store.faults().next(Verb::Get, late());
     assert_eq!(process.result(&accepted).await.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(process.result(&accepted).await.status, StatusCode::ACCEPTED);
 }
 
 #[tokio::test(start_paused = true)]
 async fn store_answers_cancel_late() {
-    let store = Script::new();
+    let store = memory();
     let process = Process::slow(&store, 100);
     let accepted = process.post_late().await;
-    store.fault_once(Verb::Cancel, LATE);
+    store.faults().next(Verb::Cancel, late());
     let canceled = process.delete(&accepted.location()).await;
     assert_eq!(canceled.status, StatusCode::SERVICE_UNAVAILABLE);
     seconds_pass(10).await;
@@ -82,31 +86,31 @@ async fn store_answers_cancel_late() {
 
 #[tokio::test(start_paused = true)]
 async fn store_answers_adopt_late_and_nothing_is_stranded() {
-    let store = Script::new();
+    let store = memory();
     let process = Process::slow(&store, 1_000);
     let accepted = process.post_late().await;
-    store.partition();
-    let elsewhere = store.of_another_process();
+    store.faults().partition();
+    let elsewhere = store.another_way();
     let other = Process::slow(&elsewhere, 1_000);
     other.handle.start();
     seconds_pass(1).await;
-    elsewhere.fault(Verb::Adopt, LATE);
+    elsewhere.faults().always(Verb::Adopt, late());
     seconds_pass(3 * LEASE.as_secs()).await;
-    let adopted = elsewhere.stored(accepted.key()).await.expect("it is stored");
+    let adopted = stored(&elsewhere, accepted.key()).await.expect("it is stored");
     assert_eq!(adopted.fence.epoch, 2, "applied, but nobody was told");
     assert!(!adopted.is_closed());
-    elsewhere.heal();
+    elsewhere.faults().heal();
     seconds_pass(10).await;
     assert_eq!(other.failure(&accepted).await.1, "lost");
 }
 
 #[tokio::test(start_paused = true)]
 async fn store_answers_forget_late() {
-    let store = Script::new();
+    let store = memory();
     let process = Process::slow(&store, 10);
     let accepted = process.post_late().await;
     seconds_pass(10).await;
-    store.fault_once(Verb::Forget, LATE);
+    store.faults().next(Verb::Forget, late());
     process.handle.forget(accepted.id()).await.expect_err("no answer within the time");
     process.handle.forget(accepted.id()).await.expect("the second one is answered");
     seconds_pass(10).await;
@@ -115,8 +119,8 @@ async fn store_answers_forget_late() {
 
 #[tokio::test(start_paused = true)]
 async fn store_answers_progress_late_and_the_outcome_is_not_overwritten() {
-    let store = Script::new();
-    store.fault(Verb::Progress, LATE);
+    let store = memory();
+    store.faults().always(Verb::Progress, late());
     let process = Process::new(Process::builder(&store), |_| async {
         seconds_pass(3).await;
         tower_respond_async::Operation::current().progress(0.5);
@@ -124,7 +128,7 @@ async fn store_answers_progress_late_and_the_outcome_is_not_overwritten() {
     });
     let accepted = process.post_late().await;
     seconds_pass(10).await;
-    assert_eq!(store.calls(Verb::Progress), 1);
-    assert_eq!(store.changes(), [Verb::Create, Verb::Close], "the late progress meets its fence");
+    assert_eq!(store.faults().called(Verb::Progress), 1);
+    assert_eq!(changes(&store), [Verb::Create, Verb::Close], "the late progress meets its fence");
     assert_eq!(process.result(&accepted).await.body, "done");
 }

@@ -15,7 +15,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use crate::{
     process::{Answer, Inbound, Process, Upload, done_after, seconds_pass, text, upload},
-    script::Script,
+    store::{changes, memory},
 };
 
 /// More than is received before the service is called.
@@ -23,7 +23,7 @@ const LARGE: usize = 100 << 10;
 
 #[tokio::test(start_paused = true)]
 async fn a_small_body_is_received_early_and_the_202_is_on_time() {
-    let store = Script::new();
+    let store = memory();
     let process = Process::new(Process::builder(&store), |request| reads_after(20, request));
     let (accepted, waited) = post(&process, 64 << 10, Version::HTTP_11).await;
     assert_eq!((accepted.status, waited), (StatusCode::ACCEPTED, 2));
@@ -34,7 +34,7 @@ async fn a_small_body_is_received_early_and_the_202_is_on_time() {
 #[tokio::test(start_paused = true)]
 async fn a_202_waits_for_a_large_body_whatever_the_version() {
     for version in [Version::HTTP_11, Version::HTTP_2] {
-        let store = Script::new();
+        let store = memory();
         let process = Process::new(Process::builder(&store), |request| reads_after(5, request));
         let (accepted, waited) = post(&process, LARGE, version).await;
         assert_eq!((accepted.status, waited), (StatusCode::ACCEPTED, 5), "{version:?}");
@@ -45,7 +45,7 @@ async fn a_202_waits_for_a_large_body_whatever_the_version() {
 
 #[tokio::test(start_paused = true)]
 async fn a_202_does_not_wait_for_a_large_body_that_the_handler_has_dropped() {
-    let store = Script::new();
+    let store = memory();
     let process = Process::new(Process::builder(&store), |request| async move {
         seconds_pass(3).await;
         drop(request);
@@ -57,7 +57,7 @@ async fn a_202_does_not_wait_for_a_large_body_that_the_handler_has_dropped() {
 
 #[tokio::test(start_paused = true)]
 async fn a_large_body_that_is_never_read_keeps_its_caller_until_the_answer() {
-    let store = Script::new();
+    let store = memory();
     let process = Process::new(Process::builder(&store), |request| async move {
         let done = done_after(30).await;
         drop(request);
@@ -65,12 +65,12 @@ async fn a_large_body_that_is_never_read_keeps_its_caller_until_the_answer() {
     });
     let (answer, waited) = post(&process, LARGE, Version::HTTP_11).await;
     assert_eq!((answer.status, waited), (StatusCode::OK, 30));
-    assert_eq!(store.changes(), []);
+    assert_eq!(changes(&store), []);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_202_waits_for_a_small_body_that_is_slow_to_arrive() {
-    let store = Script::new();
+    let store = memory();
     let process = Process::new(Process::builder(&store), |request| reads_after(1, request));
     let body = Slow::arriving_after(7, vec![b'x'; 64 << 10]);
     let (accepted, waited) = post_body(&process, body, Version::HTTP_11).await;

@@ -9,12 +9,11 @@ use serde_json::json;
 use tower::{BoxError, Layer, ServiceExt, service_fn};
 use tower_respond_async::{
     RespondAsyncLayer,
-    store::{MemoryStore, SharedStore},
+    store::{MemoryStore, fault::FaultyStore},
 };
 
 use crate::support::{
-    Accepted, Answer, App, DEADLINE, Fault, Faulty, LATE, accept, bare, call, delete, ended, get,
-    late, settle,
+    Accepted, Answer, App, DEADLINE, LATE, accept, bare, call, delete, ended, get, late, settle,
 };
 
 async fn assert_problem(app: &App, accepted: &Accepted, status: StatusCode, code: &str) -> String {
@@ -177,15 +176,14 @@ async fn a_shut_down_says_that_the_outcome_is_unknown() {
 /// Two processes on one store, of which one has lost the way to it.
 #[tokio::test(start_paused = true)]
 async fn an_operation_whose_process_is_gone_says_that_the_outcome_is_unknown() {
-    let store = SharedStore::new(MemoryStore::new());
-    let way = Faulty::new(store.clone(), Fault::None);
-    let gone = RespondAsyncLayer::builder(DEADLINE).store(way.clone()).build().unwrap();
-    let left = RespondAsyncLayer::builder(DEADLINE).store(store).build().unwrap();
+    let store = FaultyStore::new(MemoryStore::new());
+    let gone = RespondAsyncLayer::builder(DEADLINE).store(store.clone()).build().unwrap();
+    let left = RespondAsyncLayer::builder(DEADLINE).store(store.another_way()).build().unwrap();
     let app = bare(&gone, |_| std::future::pending());
     let other = bare(&left, late(Response::default));
     left.handle().start();
     let accepted = accept(&app, "/reports").await;
-    way.set(Fault::All);
+    store.faults().partition();
     let running = get(&other, &accepted.result_url).await;
     assert_eq!(running.status, StatusCode::ACCEPTED, "nothing is known yet");
     tokio::time::sleep(Duration::from_secs(120)).await;

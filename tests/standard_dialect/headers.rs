@@ -2,13 +2,17 @@
 
 use axum::body::Body;
 use http::{Method, Response, StatusCode};
-use tower_respond_async::{Refusal, RespondAsyncLayer, store::MemoryStore};
+use tower_respond_async::{
+    Refusal, RespondAsyncLayer,
+    store::{
+        MemoryStore,
+        fault::{Fault, FaultyStore, Verb},
+    },
+};
 
 use crate::{
     UNKNOWN,
-    support::{
-        Answer, App, DEADLINE, Fault, Faulty, accept, bare, call, delete, ended, get, late, post,
-    },
+    support::{Answer, App, DEADLINE, accept, bare, call, delete, ended, get, late, post},
 };
 
 fn app(public_base: &str) -> App {
@@ -140,10 +144,9 @@ async fn an_unknown_operation_is_a_problem_that_nobody_retries() {
 
 #[tokio::test(start_paused = true)]
 async fn a_store_that_is_down_is_a_503_that_asks_to_come_back_and_never_a_404() {
-    let layer = RespondAsyncLayer::builder(DEADLINE)
-        .store(Faulty::new(MemoryStore::new(), Fault::Reads))
-        .build()
-        .unwrap();
+    let store = FaultyStore::new(MemoryStore::new());
+    store.faults().always([Verb::Get, Verb::Cancel], Fault::unavailable());
+    let layer = RespondAsyncLayer::builder(DEADLINE).store(store).build().unwrap();
     let app = bare(&layer, late(Response::default));
     let accepted = accept(&app, "/reports").await;
     for url in [&accepted.status_url, &accepted.result_url] {
@@ -160,8 +163,10 @@ async fn a_store_that_is_down_is_a_503_that_asks_to_come_back_and_never_a_404() 
 
 #[tokio::test(start_paused = true)]
 async fn a_late_call_that_is_rejected_is_told_from_the_services_own_503() {
+    let store = FaultyStore::new(MemoryStore::new());
+    store.faults().always(Verb::Create, Fault::unavailable());
     let layer = RespondAsyncLayer::builder(DEADLINE)
-        .store(Faulty::new(MemoryStore::new(), Fault::Create))
+        .store(store)
         .on_refusal(Refusal::Reject)
         .build()
         .unwrap();

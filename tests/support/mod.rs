@@ -2,7 +2,6 @@
 
 #![allow(dead_code, unused_imports, reason = "every test binary uses a part of it")]
 
-mod faulty;
 mod loopback;
 mod release;
 
@@ -17,7 +16,6 @@ use tower::{Layer, Service, ServiceExt, service_fn, util::BoxCloneSyncService};
 use tower_respond_async::{RequestBody, RespondAsyncLayer};
 
 pub(crate) use self::{
-    faulty::{Fault, Faulty},
     loopback::{Exchange, Raw, http1, http2, serve},
     release::Release,
 };
