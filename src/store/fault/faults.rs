@@ -247,8 +247,9 @@ fn arriving<T: Reply>(
     until: Until,
     apply: impl Future<Output = Result<T, StoreError>> + Send + 'static,
 ) -> task::JoinHandle<Result<T, StoreError>> {
+    let then = until.pass();
     task::spawn(async move {
-        until.pass().await;
+        then.await;
         apply.await
     })
 }

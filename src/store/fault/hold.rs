@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::{future::ready, pin::Pin, sync::Arc, time::Duration};
 
 use tokio::{sync::watch, time::sleep};
 
@@ -71,12 +71,13 @@ impl Default for Hold {
 // === impl Until ===
 
 impl Until {
-    pub(super) async fn pass(&self) {
-        match &self.0 {
+    /// Ends then. Time counts from this call on, not from the first poll.
+    pub(super) fn pass(self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        match self.0 {
             // A sleep of no time would still let others go first.
-            Moment::Elapsed(Duration::ZERO) => {}
-            Moment::Elapsed(time) => sleep(*time).await,
-            Moment::Released(hold) => hold.pass().await,
+            Moment::Elapsed(Duration::ZERO) => Box::pin(ready(())),
+            Moment::Elapsed(time) => Box::pin(sleep(time)),
+            Moment::Released(hold) => Box::pin(async move { hold.pass().await }),
         }
     }
 
