@@ -81,8 +81,8 @@ pub(crate) fn keep(
             entry.insert(absolute);
         }
     }
-    let declared = headers.get(header::CONTENT_LENGTH);
-    if declared.is_some_and(|declared| *declared != HeaderValue::from(length)) {
+    let length = HeaderValue::from(length);
+    if headers.get_all(header::CONTENT_LENGTH).iter().any(|declared| *declared != length) {
         headers.remove(header::CONTENT_LENGTH);
     }
     match cookies {
@@ -106,9 +106,8 @@ pub(crate) enum RetryAfter {
 fn connection_options(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
     let values = headers.get_all(header::CONNECTION).iter();
     values
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
 }
 
 /// The path-absolute form of a relative reference found in the response to `target` (RFC 3986,
@@ -120,7 +119,7 @@ fn path_absolute(target: &PathAndQuery, reference: &HeaderValue) -> Option<Heade
     let path = target.path();
     let absolute = match reference.as_bytes().first() {
         Some(b'/') => return None,
-        None => target.as_str().to_owned(),
+        None => target.to_string(),
         Some(b'#') => format!("{target}{reference}"),
         Some(b'?') => format!("{path}{reference}"),
         Some(_) if has_scheme(reference) => return None,
@@ -192,6 +191,17 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_field_with_an_odd_byte_still_names_what_is_dropped() {
+        let mut headers = HeaderMap::new();
+        headers.insert("connection", HeaderValue::from_bytes(b"x-hop, \xff,x-other").unwrap());
+        headers.insert("x-hop", HeaderValue::from_static("1"));
+        headers.insert("x-other", HeaderValue::from_static("2"));
+        let target = PathAndQuery::from_static("/");
+        keep(&mut headers, &target, 5, RetryAfter::Drop, Cookies::Drop);
+        assert!(headers.is_empty(), "{headers:?}");
+    }
+
+    #[test]
     fn all_else_is_kept_value_by_value() {
         let headers = kept(&[
             ("www-authenticate", "Basic"),
@@ -209,6 +219,7 @@ mod tests {
     #[test]
     fn a_content_length_that_does_not_fit_is_dropped() {
         assert!(kept(&[("content-length", "6")]).is_empty());
+        assert!(kept(&[("content-length", "5"), ("content-length", "6")]).is_empty());
     }
 
     #[test]
@@ -233,5 +244,15 @@ mod tests {
         for (reference, expected) in cases {
             assert_eq!(kept(&[("location", reference)])["location"], expected, "{reference}");
         }
+    }
+
+    #[test]
+    fn a_target_without_a_path_is_the_root() {
+        let mut headers = HeaderMap::new();
+        headers.insert("location", HeaderValue::from_static(""));
+        let uri = http::Uri::from_static("http://host?year=2026");
+        let target = uri.path_and_query().unwrap();
+        keep(&mut headers, target, 5, RetryAfter::Drop, Cookies::Drop);
+        assert_eq!(headers["location"], "/?year=2026");
     }
 }
