@@ -154,6 +154,9 @@ mod clock;
 mod deferral;
 pub mod dialect;
 mod future;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod handle;
 mod headers;

@@ -1,0 +1,214 @@
+use arbitrary::{Result, Unstructured};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, uri::PathAndQuery};
+
+use crate::{
+    clock::Timestamp,
+    operation::{Failure, Head, Outcome, Report, Stage, StoredResponse, Tail},
+};
+
+/// Decoding stored bytes never panics and never allocates more than the bytes account for; what is
+/// written is read back equal, and what can be read can be written.
+///
+/// The first byte says what the rest is: `=` the stored bytes, `H` and `T` the material of a head
+/// or tail to be written, and anything else is the kind of an envelope of these fields, under the
+/// right checksum.
+pub fn envelope(data: &[u8]) {
+    let Some((&mode, rest)) = data.split_first() else { return };
+    // There is always enough material: what is missing is zeros.
+    let mut material = Unstructured::new(rest);
+    match mode {
+        b'=' => stored(&Bytes::copy_from_slice(rest)),
+        b'H' => written_head(&head(&mut material).unwrap_or_else(|_| plain_head())),
+        b'T' => {
+            if let Ok(tail) = tail(&mut material) {
+                written_tail(&tail);
+            }
+        }
+        kind => stored(&sealed(kind, rest)),
+    }
+}
+
+/// Any fields under a right checksum, which random bytes never have.
+fn sealed(kind: u8, fields: &[u8]) -> Bytes {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&[kind]);
+    hasher.update(fields);
+    let prefix = [b'r', b'a', 1, kind];
+    [&prefix[..], &hasher.finalize().to_le_bytes(), fields].concat().into()
+}
+
+// === Reading ===
+
+fn stored(bytes: &Bytes) {
+    let (head, tail) = (Head::decode(bytes), Tail::decode(bytes));
+    assert!(head.is_err() || tail.is_err(), "both a head and a tail");
+    let plain = plain_head().encode();
+    let after = Tail::revision_after(&plain, bytes);
+    match &tail {
+        Ok(tail) => assert_eq!(after, Ok(revision(tail).saturating_add(1))),
+        Err(_) => assert_eq!(after.is_ok(), bytes.is_empty()),
+    }
+    assert_eq!(Tail::revision_after(bytes, &Bytes::new()).is_ok(), head.is_ok());
+    if let Ok(head) = head {
+        assert!(head.method.as_str().len() <= bytes.len());
+        assert!(head.target.as_str().len() <= bytes.len());
+        bounded_report(&head.report, bytes);
+        written_head(&head);
+    }
+    if let Ok(tail) = tail {
+        bounded_tail(&tail, bytes);
+        written_tail(&tail);
+    }
+}
+
+fn bounded_tail(tail: &Tail, bytes: &Bytes) {
+    match tail {
+        Tail::Progress { report, .. } => bounded_report(report, bytes),
+        Tail::Outcome { outcome: Outcome::Failure(_), .. } => {}
+        Tail::Outcome { outcome: Outcome::Response(response), .. } => {
+            bounded_fields(&response.headers, bytes);
+            if let Some(trailers) = &response.trailers {
+                bounded_fields(trailers, bytes);
+            }
+            let body = response.body.as_ptr_range();
+            let whole = bytes.as_ptr_range();
+            assert!(response.body.is_empty() || whole.start <= body.start && body.end == whole.end);
+        }
+    }
+}
+
+fn bounded_report(report: &Report, bytes: &Bytes) {
+    // A byte that is not UTF-8 becomes a character of three; a string may double as it grows.
+    let room = report.message.as_ref().map_or(0, String::capacity);
+    assert!(room <= 6 * bytes.len(), "{room} bytes of text from {}", bytes.len());
+}
+
+fn bounded_fields(fields: &HeaderMap, bytes: &Bytes) {
+    // Two lengths and a name of one character.
+    assert!(9 * fields.len() <= bytes.len());
+    // A map may double as it grows, too.
+    let room = fields.capacity();
+    assert!(room <= 8 + 4 * fields.len(), "room for {room} fields, not {}", fields.len());
+}
+
+// === Writing ===
+
+fn written_head(head: &Head) {
+    let bytes = head.encode();
+    let read = Head::decode(&bytes).expect("what was written can be read");
+    assert_eq!((read.created, &read.method), (head.created, &head.method));
+    assert_eq!(read.target.as_str(), head.target.as_str());
+    same_report(&read.report, &head.report);
+    assert_eq!(read.encode(), bytes);
+    assert_eq!(Tail::revision_after(&bytes, &Bytes::new()), Ok(1));
+}
+
+fn written_tail(tail: &Tail) {
+    let bytes = tail.encode();
+    let read = Tail::decode(&bytes).expect("what was written can be read");
+    assert_eq!((revision(&read), time(&read)), (revision(tail), time(tail)));
+    match (&read, tail) {
+        (Tail::Progress { report: read, .. }, Tail::Progress { report, .. }) => {
+            same_report(read, report);
+        }
+        (Tail::Outcome { outcome: read, .. }, Tail::Outcome { outcome, .. }) => {
+            same_outcome(read, outcome);
+        }
+        (read, tail) => panic!("{read:?} instead of {tail:?}"),
+    }
+    assert_eq!(read.encode(), bytes);
+}
+
+fn same_report(read: &Report, written: &Report) {
+    assert_eq!((read.stage, &read.message), (written.stage, &written.message));
+    // As bits, since one NaN is not another.
+    assert_eq!(read.progress.map(f64::to_bits), written.progress.map(f64::to_bits));
+}
+
+fn same_outcome(read: &Outcome, written: &Outcome) {
+    match (read, written) {
+        (Outcome::Failure(read), Outcome::Failure(written)) => assert_eq!(read, written),
+        (Outcome::Response(read), Outcome::Response(written)) => {
+            assert_eq!((read.status, &read.body), (written.status, &written.body));
+            assert_eq!((&read.headers, &read.trailers), (&written.headers, &written.trailers));
+        }
+        _ => panic!("{read:?} instead of {written:?}"),
+    }
+}
+
+fn revision(tail: &Tail) -> u64 {
+    let (Tail::Progress { revision, .. } | Tail::Outcome { revision, .. }) = tail;
+    *revision
+}
+
+fn time(tail: &Tail) -> Timestamp {
+    let (Tail::Progress { updated: time, .. } | Tail::Outcome { ended: time, .. }) = tail;
+    *time
+}
+
+// === Material ===
+
+fn plain_head() -> Head {
+    Head {
+        created: Timestamp::default(),
+        method: Method::POST,
+        target: PathAndQuery::from_static("/"),
+        report: Report::at(Stage::NotStarted),
+    }
+}
+
+fn head(from: &mut Unstructured<'_>) -> Result<Head> {
+    let plain = plain_head();
+    Ok(Head {
+        created: Timestamp::from_unix_millis(from.arbitrary()?),
+        method: Method::from_bytes(from.arbitrary()?).unwrap_or(plain.method),
+        report: report(from)?,
+        target: from.arbitrary::<&[u8]>()?.try_into().unwrap_or(plain.target),
+    })
+}
+
+fn tail(from: &mut Unstructured<'_>) -> Result<Tail> {
+    let (revision, time) = (from.arbitrary()?, Timestamp::from_unix_millis(from.arbitrary()?));
+    Ok(match from.arbitrary::<Option<bool>>()? {
+        None => Tail::Progress { revision, updated: time, report: report(from)? },
+        Some(answered) => {
+            let outcome = match answered {
+                true => Outcome::Response(Box::new(response(from)?)),
+                false => Outcome::Failure(failure(from)?),
+            };
+            Tail::Outcome { revision, ended: time, outcome }
+        }
+    })
+}
+
+fn report(from: &mut Unstructured<'_>) -> Result<Report> {
+    let stage = if from.arbitrary()? { Stage::Running } else { Stage::NotStarted };
+    Ok(Report { stage, progress: from.arbitrary()?, message: from.arbitrary()? })
+}
+
+fn failure(from: &mut Unstructured<'_>) -> Result<Failure> {
+    Ok(Failure::from_stored(from.arbitrary()?).unwrap_or(Failure::Lost))
+}
+
+fn response(from: &mut Unstructured<'_>) -> Result<StoredResponse> {
+    Ok(StoredResponse {
+        status: StatusCode::from_u16(from.int_in_range(100..=999)?).unwrap_or_default(),
+        headers: fields(from)?,
+        trailers: if from.arbitrary()? { Some(fields(from)?) } else { None },
+        body: Bytes::copy_from_slice(from.arbitrary()?),
+    })
+}
+
+fn fields(from: &mut Unstructured<'_>) -> Result<HeaderMap> {
+    let mut fields = HeaderMap::new();
+    for field in from.arbitrary_iter::<(&[u8], &[u8])>()? {
+        let (name, value) = field?;
+        if let (Ok(name), Ok(value)) =
+            (HeaderName::from_bytes(name), HeaderValue::from_bytes(value))
+        {
+            fields.append(name, value);
+        }
+    }
+    Ok(fields)
+}
