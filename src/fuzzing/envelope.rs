@@ -4,7 +4,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, uri::PathAndQ
 
 use crate::{
     clock::Timestamp,
-    operation::{Failure, Head, Outcome, Report, Stage, StoredResponse, Tail},
+    operation::{
+        Failure, Fingerprint, Head, Keyed, Outcome, Report, Salt, Stage, StoredResponse, Tail,
+    },
+    principal::Binding,
 };
 
 /// Decoding stored bytes never panics and never allocates more than the bytes account for; what is
@@ -100,6 +103,7 @@ fn written_head(head: &Head) {
     assert_eq!((read.created, &read.method), (head.created, &head.method));
     assert_eq!(read.target.as_str(), head.target.as_str());
     same_report(&read.report, &head.report);
+    assert_eq!((read.binding, read.keyed), (head.binding, head.keyed));
     assert_eq!(read.encode(), bytes);
     assert_eq!(Tail::revision_after(&bytes, &Bytes::new()), Ok(1));
 }
@@ -155,6 +159,8 @@ fn plain_head() -> Head {
         method: Method::POST,
         target: PathAndQuery::from_static("/"),
         report: Report::at(Stage::NotStarted),
+        binding: None,
+        keyed: None,
     }
 }
 
@@ -164,6 +170,8 @@ fn head(from: &mut Unstructured<'_>) -> Result<Head> {
         created: Timestamp::from_unix_millis(from.arbitrary()?),
         method: Method::from_bytes(from.arbitrary()?).unwrap_or(plain.method),
         report: report(from)?,
+        binding: from.arbitrary::<Option<_>>()?.map(Binding::from_bytes),
+        keyed: keyed(from)?,
         target: from.arbitrary::<&[u8]>()?.try_into().unwrap_or(plain.target),
     })
 }
@@ -185,6 +193,14 @@ fn tail(from: &mut Unstructured<'_>) -> Result<Tail> {
 fn report(from: &mut Unstructured<'_>) -> Result<Report> {
     let stage = if from.arbitrary()? { Stage::Running } else { Stage::NotStarted };
     Ok(Report { stage, progress: from.arbitrary()?, message: from.arbitrary()? })
+}
+
+fn keyed(from: &mut Unstructured<'_>) -> Result<Option<Keyed>> {
+    let parts: Option<(_, _)> = from.arbitrary()?;
+    Ok(parts.map(|(salt, fingerprint)| Keyed {
+        salt: Salt::from_bytes(salt),
+        fingerprint: Fingerprint::from_bytes(fingerprint),
+    }))
 }
 
 fn failure(from: &mut Unstructured<'_>) -> Result<Failure> {

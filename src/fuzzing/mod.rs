@@ -6,12 +6,14 @@
 
 mod envelope;
 mod headers;
+mod idempotency_key;
 mod path;
 mod prefer;
 
 pub use self::{
     envelope::envelope,
     headers::headers,
+    idempotency_key::idempotency_key,
     path::path,
     prefer::{prefer, prefer_long},
 };

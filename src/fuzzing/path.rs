@@ -1,7 +1,9 @@
+use std::iter;
+
 use http::{Extensions, HeaderMap, Method, Uri, Version};
 
 use crate::{
-    dialect::{Command, Dialect, Links, Mount, Resource, Route, StandardDialect},
+    dialect::{Command, Dialect, Hop, Links, Mount, Resource, Route, StandardDialect},
     operation::OperationId,
     request::RequestHead,
 };
@@ -48,10 +50,13 @@ fn routed(base: &str, method: &Method, uri: &Uri) {
         assert_eq!(route, None, "{method} {path} below {base:?}");
         return;
     };
-    let expected = match method.as_str() {
-        "GET" | "HEAD" => Route::Operation { id, resource, command: Command::Get },
-        "DELETE" => Route::Operation { id, resource, command: Command::Cancel },
-        _ => Route::NotAllowed { allow: "GET, HEAD, DELETE" },
+    let hop = uri.query().and_then(hop).filter(|_| resource == Resource::Result);
+    let expected = match (method.as_str(), hop) {
+        ("TRACE" | "CONNECT", _) => Route::NotAllowed { allow: "GET, HEAD, DELETE" },
+        (_, Some(hop)) => Route::Follow { id, hop },
+        ("GET" | "HEAD", None) => Route::Operation { id, resource, command: Command::Get },
+        ("DELETE", None) => Route::Operation { id, resource, command: Command::Cancel },
+        (_, None) => Route::NotAllowed { allow: "GET, HEAD, DELETE" },
     };
     assert_eq!(route, Some(expected), "{method} {path} below {base:?}");
     assert!(!path.contains("..") && !path.contains("//") && !path.contains('%'), "{path}");
@@ -62,6 +67,19 @@ fn routed(base: &str, method: &Method, uri: &Uri) {
         Resource::Result => links.result(id),
     };
     assert_eq!(link, path, "one operation has one URL");
+    if let Some(hop) = hop {
+        assert_eq!(links.hop(id, hop), format!("{path}?{hop}").as_str());
+        assert!(hop.next().is_none_or(|next| next > hop), "hops come to no end");
+    }
+}
+
+/// The hop in a query: its one parameter of this name, if that is a digit from 1 to 8.
+fn hop(query: &str) -> Option<Hop> {
+    let hops = iter::successors(Some(Hop::FIRST), |hop| hop.next());
+    let named = |pair: &&str| *pair == "hop" || pair.starts_with("hop=");
+    let pairs: Vec<&str> = query.split('&').filter(named).collect();
+    let [pair] = pairs[..] else { return None };
+    hops.take(8).find(|hop| hop.to_string() == pair)
 }
 
 fn route(mount: &Mount, method: &Method, uri: &Uri) -> Option<Route> {

@@ -5,9 +5,10 @@ use proptest::prelude::*;
 use super::*;
 
 /// Every target with the folder of its inputs.
-const TARGETS: [(&str, fn(&[u8])); 5] = [
+const TARGETS: [(&str, fn(&[u8])); 6] = [
     ("envelope", envelope),
     ("headers", headers),
+    ("idempotency_key", idempotency_key),
     ("path", path),
     ("prefer", prefer),
     ("prefer_long", prefer_long),
