@@ -63,11 +63,16 @@ fn replay(stored: StoredResponse, patch: Patch) -> Response<StoredBody> {
     if trailers.is_some() || !patch.prefix.is_empty() || !patch.suffix.is_empty() {
         headers.remove(header::CONTENT_LENGTH);
     }
+    let status = patch.status.unwrap_or(status);
+    // A 204 must not have one (RFC 9110, section 8.6), and axum's router gives it one.
+    if status == StatusCode::NO_CONTENT {
+        headers.remove(header::CONTENT_LENGTH);
+    }
     replace(&mut headers, patch.set);
     headers.insert(header::CACHE_CONTROL, NO_STORE);
     let body = StoredBody::new([patch.prefix, body, patch.suffix], trailers);
     let mut response = Response::new(body);
-    *response.status_mut() = patch.status.unwrap_or(status);
+    *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
 }

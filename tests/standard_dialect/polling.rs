@@ -163,6 +163,21 @@ async fn head_of_a_stored_204_has_no_length() {
     assert_eq!(head.header("content-length"), None);
 }
 
+/// axum's router says so of every empty body, and hyper sends it with an answer to `HEAD`.
+#[tokio::test(start_paused = true)]
+async fn a_stored_204_has_no_length_even_if_the_service_gave_it_one() {
+    let answer =
+        || Response::builder().status(204).header("content-length", "0").body(Body::empty());
+    let app = bare(&RespondAsyncLayer::after(DEADLINE), late(move || answer().unwrap()));
+    let accepted = accept(&app, "/reports").await;
+    ended().await;
+    for method in [Method::GET, Method::HEAD] {
+        let stored = call(&app, method, &accepted.result_url, &[]).await;
+        assert_eq!(stored.status, StatusCode::NO_CONTENT);
+        assert_eq!(stored.header("content-length"), None);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_range_is_ignored() {
     let app = app();
