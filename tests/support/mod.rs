@@ -4,6 +4,7 @@
 
 mod loopback;
 mod release;
+mod watched;
 
 use std::{convert::Infallible, future::Future, time::Duration};
 
@@ -16,8 +17,9 @@ use tower::{Layer, Service, ServiceExt, service_fn, util::BoxCloneSyncService};
 use tower_respond_async::{RequestBody, RespondAsyncLayer};
 
 pub(crate) use self::{
-    loopback::{Exchange, Raw, http1, http2, serve},
+    loopback::{Exchange, Http1, Http2, Raw, http1, http2, serve},
     release::Release,
+    watched::{Seen, Watched},
 };
 
 /// The deadline of tests under paused time.
