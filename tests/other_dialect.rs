@@ -52,6 +52,7 @@ impl Dialect for Trailers {
         match request.uri.path() {
             "/eager" => Deferral::Eager,
             "/never" => Deferral::Never,
+            "/redirect" => Deferral::Redirect(DEADLINE),
             _ => chosen,
         }
     }
@@ -273,6 +274,19 @@ async fn the_dialect_defers_one_path_always_and_another_never() {
     let fast = post(&app, "/fast").await;
     assert_eq!((fast.status, &*fast.body), (StatusCode::CREATED, &b"answer"[..]));
     assert_eq!(fast.header("server"), Some("mine"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dialect_that_does_not_redirect_accepts_and_answers_as_always() {
+    let app = app();
+    let name = accept(&app, "/redirect?0").await;
+    let before = tokio::time::Instant::now();
+    let running = get(&app, &format!("{name}?hop=1")).await;
+    assert_is_message(&running);
+    assert_eq!(told(&running, &STATE), Some("running"));
+    assert_eq!(tokio::time::Instant::now(), before, "nobody was held");
+    ended().await;
+    assert_eq!(told(&get(&app, &name).await, &STATE), Some("succeeded"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,14 +6,15 @@ mod support;
 use std::time::Duration;
 
 use axum::body::Body;
-use http::{Method, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use tokio::time::{Instant, sleep};
+use tower::ServiceExt;
 use tower_respond_async::{
     Builder, Defer, Deferral, Handle, RespondAsyncLayer,
     dialect::{Complete, Pending, StandardDialect},
 };
 
-use self::support::{Answer, App, DEADLINE, bare, call, delete, get, post};
+use self::support::{Answer, App, DEADLINE, bare, call, delete, get, late, post};
 
 /// How long a caller is held at each hop.
 const HOLD: Duration = Duration::from_secs(25);
@@ -227,10 +228,29 @@ async fn the_status_has_no_hops() {
 #[tokio::test(start_paused = true)]
 async fn what_is_unknown_is_not_waited_for() {
     let server = Server::new(|builder| builder);
-    for path in ["00000000000000000000000000000000/result?hop=1"] {
-        let (answer, seconds) =
-            server.timed(Method::GET, &format!("/operations/{path}"), &[]).await;
-        assert_eq!((answer.status, seconds), (StatusCode::NOT_FOUND, 0));
+    let unknown = "/operations/00000000000000000000000000000000/result?hop=1";
+    let (answer, seconds) = server.timed(Method::GET, unknown, &[]).await;
+    assert_eq!((answer.status, seconds), (StatusCode::NOT_FOUND, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_service_that_is_mounted_elsewhere_holds_and_redirects_too() {
+    let layer = RespondAsyncLayer::builder(DEADLINE)
+        .policy(|_| Deferral::Redirect(DEADLINE))
+        .external_status()
+        .build()
+        .unwrap();
+    let app = bare(&layer, late(|| Response::new(Body::from("done"))));
+    let hop = location(&post(&app, "/work").await);
+    let began = Instant::now();
+    for (uri, status, seconds) in [
+        (hop.as_str(), StatusCode::SEE_OTHER, 25),
+        // As a router leaves it that takes the base path off.
+        (hop.trim_start_matches("/operations"), StatusCode::OK, 28),
+    ] {
+        let request = Request::get(uri).body(Body::empty()).unwrap();
+        let answer = layer.status_service().oneshot(request).await.unwrap();
+        assert_eq!((answer.status(), (Instant::now() - began).as_secs()), (status, seconds));
     }
 }
 

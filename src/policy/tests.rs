@@ -32,6 +32,10 @@ fn a_get_is_deferred_for_callers_that_ask() {
 
 #[test]
 fn clients_that_know_nothing_of_202_are_never_handed_one() {
+    let redirect = Policy {
+        choice: Choice::Hook(Arc::new(|_| Deferral::Redirect(DEADLINE))),
+        ..Policy::new(DEADLINE)
+    };
     let eager =
         Policy { choice: Choice::Hook(Arc::new(|_| Deferral::Eager)), ..Policy::new(DEADLINE) };
     for (name, value) in [
@@ -49,10 +53,13 @@ fn clients_that_know_nothing_of_202_are_never_handed_one() {
         ("connection", "keep-alive, Upgrade"),
     ] {
         let fields = [(name, value), ("prefer", "respond-async, wait=1")];
-        assert_eq!(decide(&eager, Method::POST, &fields), Deferral::Never, "{name}: {value}");
+        for policy in [&eager, &redirect] {
+            assert_eq!(decide(policy, Method::POST, &fields), Deferral::Never, "{name}: {value}");
+        }
     }
     for method in [Method::HEAD, Method::OPTIONS, Method::TRACE, Method::CONNECT] {
-        assert_eq!(decide(&eager, method, &[]), Deferral::Never);
+        assert_eq!(decide(&eager, method.clone(), &[]), Deferral::Never);
+        assert_eq!(decide(&redirect, method, &[]), Deferral::Never);
     }
     assert_eq!(decide(&eager, Method::POST, &[]), Deferral::Eager);
 }
@@ -65,6 +72,20 @@ fn wait_sets_the_deadline_within_the_longest_wait() {
     assert_eq!(wait("wait=7, respond-async"), Deferral::After(Duration::from_secs(7)));
     assert_eq!(wait("wait=600"), Deferral::After(policy.max_wait));
     assert_eq!(wait("respond-async"), Deferral::After(policy.async_grace));
+}
+
+#[test]
+fn a_redirect_is_for_callers_that_do_not_ask_for_a_202() {
+    let hook = Choice::Hook(Arc::new(|_| Deferral::Redirect(DEADLINE)));
+    let policy = Policy { choice: hook, ..Policy::new(DEADLINE) };
+    let prefer = |value| decide(&policy, Method::GET, &[("prefer", value)]);
+    assert_eq!(decide(&policy, Method::GET, &[]), Deferral::Redirect(DEADLINE));
+    assert_eq!(prefer("wait=7"), Deferral::Redirect(Duration::from_secs(7)));
+    assert_eq!(prefer("wait=600"), Deferral::Redirect(policy.max_wait));
+    assert_eq!(prefer("respond-async"), Deferral::After(policy.async_grace));
+    assert_eq!(prefer("respond-async, wait=7"), Deferral::After(Duration::from_secs(7)));
+    let asked = Policy { defer: Defer::Asked, ..policy.clone() };
+    assert_eq!(decide(&asked, Method::GET, &[]), Deferral::Never);
 }
 
 #[test]
