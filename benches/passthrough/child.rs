@@ -4,10 +4,6 @@
 //! calls: what is done once is in both.
 
 use std::{
-    env,
-    ffi::OsStr,
-    io,
-    process::{Command, Output},
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -15,15 +11,13 @@ use std::{
     thread,
 };
 
-use crate::{bed::Bed, variants::Case};
+use crate::{
+    bed::Bed,
+    support::again::{ARGUMENT, Skipped},
+    variants::Case,
+};
 
-/// The first argument of a child; the case's number and the number of calls follow.
-pub(crate) const ARGUMENT: &str = "--child";
-
-/// Why a tool could not be used.
-pub(crate) struct Skipped(pub(crate) String);
-
-/// What a child does.
+/// What a child does: its arguments are the case's number and the number of calls.
 pub(crate) fn run(mut arguments: impl Iterator<Item = String>) {
     let mut number = || arguments.next().and_then(|argument| argument.parse::<usize>().ok());
     let (Some(case), Some(calls)) = (number(), number()) else {
@@ -32,18 +26,9 @@ pub(crate) fn run(mut arguments: impl Iterator<Item = String>) {
     Bed::single_thread().run(Case::all()[case], calls as u64);
 }
 
-/// Runs `tool` with its arguments and this program behind it.
-pub(crate) fn under<A: AsRef<OsStr>>(
-    tool: &str,
-    arguments: &[A],
-    case: Case,
-    calls: u64,
-) -> io::Result<Output> {
-    Command::new(tool)
-        .args(arguments)
-        .arg(env::current_exe()?)
-        .args([ARGUMENT, &case.number().to_string(), &calls.to_string()])
-        .output()
+/// What a child is told.
+pub(crate) fn arguments(case: Case, calls: u64) -> [String; 2] {
+    [case.number().to_string(), calls.to_string()]
 }
 
 /// Counts per call for each case, as many children at a time as there are processors.

@@ -5,6 +5,7 @@
 
 use crate::{
     inner::Readiness,
+    support::verdict::Verdict,
     variants::{Layering, Payload, Scenario, Stack},
 };
 
@@ -18,14 +19,6 @@ pub(crate) enum Measure {
     Time,
     /// Two workers in parallel.
     TimeOnTwo,
-}
-
-/// How what was measured compares with a goal.
-pub(crate) enum Verdict {
-    Met(String),
-    Missed(String),
-    /// There is no goal here.
-    Told(String),
 }
 
 /// What the limit is compared with.

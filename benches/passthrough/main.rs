@@ -26,6 +26,8 @@ mod layers;
 mod ours;
 mod ratios;
 mod raw;
+#[path = "../support/mod.rs"]
+mod support;
 mod syscalls;
 mod table;
 mod variants;
@@ -35,9 +37,9 @@ use std::env;
 
 use self::{
     bed::Bed,
-    child::Skipped,
     goals::Measure,
     ratios::Threads,
+    support::again::{self, Skipped},
     table::Table,
     variants::{Case, Scenario, Stack},
 };
@@ -54,7 +56,7 @@ enum Task {
 
 fn main() {
     let mut arguments = env::args().skip(1).peekable();
-    if arguments.next_if(|argument| argument == child::ARGUMENT).is_some() {
+    if arguments.next_if(|argument| argument == again::ARGUMENT).is_some() {
         return child::run(arguments);
     }
     match Task::from_arguments(&arguments.collect::<Vec<_>>()) {

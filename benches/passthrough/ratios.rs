@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::{
     bed::Bed,
+    support::median::median,
     variants::{Case, Scenario},
 };
 
@@ -47,9 +48,4 @@ fn batch(run: impl Fn(u64) -> Duration) -> u64 {
     const SAMPLE: u64 = 20;
     let per_call = run(SAMPLE).as_nanos().max(1) as u64 / SAMPLE;
     (BATCH.as_nanos() as u64 / per_call.max(1)).clamp(SAMPLE, 20_000)
-}
-
-fn median(mut times: Vec<f64>) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
 }

@@ -1,24 +1,23 @@
 //! System calls per call, counted by strace over all threads.
 
 use crate::{
-    child::{self, Skipped},
+    child,
+    support::again::{Skipped, again},
     variants::Case,
 };
 
-const TOOL: &str = "strace";
-const ARGUMENTS: [&str; 5] = ["-f", "-c", "-U", "calls,name", "-q"];
+const TOOL: [&str; 6] = ["strace", "-f", "-c", "-U", "calls,name", "-q"];
 
 pub(crate) fn measure(cases: &[Case]) -> Result<Vec<f64>, Skipped> {
     child::counts_per_call(cases, count)
 }
 
 fn count(case: Case, calls: u64) -> Result<u64, Skipped> {
-    let output = child::under(TOOL, &ARGUMENTS, case, calls)
-        .map_err(|_| Skipped(format!("{TOOL} not found")))?;
+    let output = again(&TOOL, &child::arguments(case, calls))?;
     let report = String::from_utf8_lossy(&output.stderr);
     total(&report)
         .filter(|_| output.status.success())
-        .ok_or_else(|| Skipped(format!("{TOOL} not permitted: {}", report.trim())))
+        .ok_or_else(|| Skipped(format!("{} not permitted: {}", TOOL[0], report.trim())))
 }
 
 /// The number in the line `456 total`.

@@ -3,7 +3,8 @@
 use std::fmt::{self, Display, Formatter};
 
 use crate::{
-    goals::{Measure, Verdict},
+    goals::Measure,
+    support::verdict::Verdict,
     variants::{Layering, Scenario},
 };
 
@@ -102,18 +103,6 @@ impl Display for Line {
             write!(f, " {cell:>w$} |", w = width(layering))?;
         }
         write!(f, " {}", self.verdict)
-    }
-}
-
-// === impl Verdict ===
-
-impl Display for Verdict {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Met(told) => write!(f, "{told} met"),
-            Self::Missed(told) => write!(f, "{told} MISSED"),
-            Self::Told(told) => f.write_str(told),
-        }
     }
 }
 
