@@ -4,8 +4,10 @@ use proptest::prelude::*;
 
 use super::*;
 
+type Target = (&'static str, fn(&[u8]));
+
 /// Every target with the folder of its inputs.
-const TARGETS: [(&str, fn(&[u8])); 6] = [
+const TARGETS: [Target; 6] = [
     ("envelope", envelope),
     ("headers", headers),
     ("idempotency_key", idempotency_key),

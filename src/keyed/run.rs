@@ -59,7 +59,7 @@ impl Claimant {
     /// Runs the call, which is recorded. From here on it goes on to its end, whoever leaves.
     pub(super) async fn run<S, B, R>(
         &self,
-        mut ward: Ward,
+        mut ward: Box<Ward>,
         mut service: S,
         parts: Parts,
         upload: Upload<B>,

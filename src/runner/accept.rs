@@ -39,7 +39,7 @@ pub(crate) struct Acceptance(oneshot::Receiver<Recorded>);
 #[derive(Debug)]
 pub(crate) enum Recorded {
     /// It is recorded.
-    Ours(Ward),
+    Ours(Box<Ward>),
     /// Its idempotency key stands for this one.
     Theirs(Box<Record>),
 }
@@ -99,7 +99,7 @@ impl Runner {
             Doubt::Applied => Limits::DOUBT,
         };
         // A caller who has left meanwhile drops the operation, which abandons it.
-        drop(caller.send(Recorded::Ours(Ward::unannounced(parked, retention))));
+        drop(caller.send(Recorded::Ours(Box::new(Ward::unannounced(parked, retention)))));
     }
 
     /// Creates the operation, and says under which fence.
@@ -164,7 +164,7 @@ impl Future for Acceptance {
 
 impl Recorded {
     /// The operation that was recorded for a call without a key.
-    pub(crate) fn ours(self) -> Option<Ward> {
+    pub(crate) fn ours(self) -> Option<Box<Ward>> {
         match self {
             Self::Ours(ward) => Some(ward),
             Self::Theirs(_) => None,

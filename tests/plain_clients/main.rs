@@ -133,7 +133,7 @@ async fn call_that_ends_at(client: &Client, hop: usize) -> (Saw, Server) {
     let ending = async {
         server.held_at(hop).await;
         server.release.go();
-        std::future::pending().await
+        std::future::pending::<()>().await;
     };
     let url = server.url();
     let saw = tokio::select! {

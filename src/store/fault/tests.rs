@@ -559,7 +559,7 @@ async fn answer(call: tokio::task::JoinHandle<Result<Creation, StoreError>>) -> 
 }
 
 fn assert_unavailable<T>(answer: Result<T, StoreError>) {
-    assert!(matches!(answer, Err(StoreError::Unavailable(_))));
+    assert!(matches!(answer.err(), Some(StoreError::Unavailable(_))));
 }
 
 fn steps_of(store: &Store) -> Vec<Step> {
