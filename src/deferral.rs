@@ -17,6 +17,10 @@ pub enum Deferral {
     /// together: more than three minutes with the defaults. Beyond that, and when nobody can be held
     /// ([`max_waiters`](crate::Builder::max_waiters), or a drain), it gets the 202 after all.
     ///
+    /// Where a redirect leads, every method means `GET`, since some clients repeat theirs there
+    /// (`curl -X POST -L`): a `DELETE` cancels nothing. The URLs to cancel at are in the redirect's
+    /// body.
+    ///
     /// Callers that send `Prefer: respond-async` understand a 202, and get it as with
     /// [`After`](Self::After).
     ///

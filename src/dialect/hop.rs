@@ -3,9 +3,9 @@ use std::fmt;
 /// How often a caller has been redirected, for those that follow redirects and know nothing of 202
 /// ([`Deferral::Redirect`](crate::Deferral::Redirect)).
 ///
-/// It stands in the URL that they are sent to, so that each URL is another one: many clients take it
-/// for a circle when they are sent to the same URL again. There are at most eight, because clients give
-/// up after so many redirects: Python's urllib after ten, others after twenty and more.
+/// It stands in the query of the URL that they are sent to, so that no two are the same: clients
+/// that are sent to one URL again and again take it for a circle. There are eight, because clients
+/// follow only so many redirects: Python's urllib ten, Node's fetch twenty, others more.
 ///
 /// ```
 /// use tower_respond_async::dialect::Hop;
@@ -23,11 +23,11 @@ const LAST: u8 = 8;
 // === impl Hop ===
 
 impl Hop {
-    /// Where a late call is sent.
+    /// Where the caller of a late call is sent.
     pub const FIRST: Self = Self(1);
 
-    /// The hop in the query of a URL: one parameter `hop`, and a digit from 1 to 8. Whatever else the
-    /// parameter says, and however often it is said more than once, is no hop.
+    /// The hop in the query of a URL: a digit from 1 to 8 in the parameter `hop`. `None` if the
+    /// parameter is missing, says anything else, or is there more than once; nothing is decoded.
     pub fn from_query(query: &str) -> Option<Self> {
         let mut values = query.split('&').filter_map(|pair| match pair.split_once('=') {
             Some(("hop", value)) => Some(value),

@@ -15,6 +15,9 @@
 //! Of the rest, `POST`, `PUT`, `PATCH` and `DELETE` are deferred when they are late, and every
 //! other method only for callers that ask for it with `Prefer: respond-async` (RFC 7240).
 //!
+//! Clients that know nothing of 202 but follow redirects can be sent to the result instead, where
+//! they wait: [`Deferral::Redirect`].
+//!
 //! ```
 //! use std::time::Duration;
 //! use tower_respond_async::{Deferral, RespondAsyncLayer};

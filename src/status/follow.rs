@@ -24,31 +24,31 @@ impl Status {
         finish::reply(&*self.dialect, reply, operation)
     }
 
-    /// Holds a caller that was redirected until the operation ends, and redirects it again if it does
-    /// not: for as long as one may wait, or the caller would.
+    /// Holds a caller that was redirected: until the operation ends, for as long as anybody may wait
+    /// or for `wait`, if that is less. Then it is given the result, or redirected again.
     pub(super) async fn follow(
         &self,
         subject: Subject<'_>,
         hop: Hop,
         wait: Option<Duration>,
     ) -> Response<StoredBody> {
-        let (read, wait) = self.wait(subject, wait.unwrap_or(self.max_wait)).await;
+        let (read, granted) = self.wait(subject, wait.unwrap_or(self.max_wait)).await;
         let operation = match read {
             Ok(operation) => operation,
             Err(problem) => return self.error(problem),
         };
-        // Who is not held would be back at once, and through with all hops within milliseconds.
-        let next = match wait {
+        // Callers that are not held are back at once, and through with all hops within milliseconds.
+        let next = match granted {
             Wait::Granted => hop.next(),
             Wait::Refused => None,
         };
-        let none = Preference::default();
+        let applied = Preference::default();
         let reply = match (operation.outcome(), next) {
             (Some(_), _) => {
                 self.dialect.poll(Resource::Result, Command::Get, &operation, &self.links)
             }
-            (None, Some(next)) => self.dialect.redirected(&operation, none, next, &self.links),
-            (None, None) => self.dialect.accepted(&operation, none, &self.links),
+            (None, Some(next)) => self.dialect.redirected(&operation, applied, next, &self.links),
+            (None, None) => self.dialect.accepted(&operation, applied, &self.links),
         };
         finish::reply(&*self.dialect, reply, &operation)
     }

@@ -213,8 +213,8 @@ impl Dialect for StandardDialect {
             (&Method::TRACE | &Method::CONNECT, _) => {
                 return Some(Route::NotAllowed { allow: ALLOW });
             }
-            // Some clients are told to repeat the method of the call, whatever redirects them. A
-            // DELETE is one of those, too: its caller wants it done, not canceled.
+            // Some clients, such as `curl -X`, repeat the method of the call. So a DELETE here cancels
+            // nothing: it is the call's own, and its caller wants that done.
             (_, Some(hop)) => return Some(Route::Follow { id, hop }),
             (&Method::GET | &Method::HEAD, None) => Command::Get,
             (&Method::DELETE, None) => Command::Cancel,
@@ -240,7 +240,7 @@ impl Dialect for StandardDialect {
         apply(&mut response, applied);
         let headers = response.headers_mut();
         headers.insert(header::LOCATION, links.hop(operation.id, hop));
-        // The waiting is done there; here, it would put the redirect off (RFC 9110, section 10.2.3).
+        // With a redirect it says when to follow (RFC 9110, section 10.2.3); the waiting is done there.
         headers.remove(header::RETRY_AFTER);
         Reply::message(response)
     }
