@@ -171,6 +171,11 @@ impl Waiter {
     pub(crate) fn ended(&self) -> Notified<'_> {
         self.ended.notified()
     }
+
+    /// Whether nobody is to wait any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.hub.locked().waiting == Waiting::Over
+    }
 }
 
 impl Drop for Waiter {

@@ -327,6 +327,14 @@ async fn redirects_are_absolute_below_a_public_base() {
     assert_eq!(location(&next), format!("{result}?hop=2"));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_hold_may_be_without_end() {
+    let server = Server::new(|builder| builder.max_wait(Duration::MAX));
+    let hop = server.hop(3_600).await;
+    let (answer, seconds) = server.timed(Method::GET, &hop, &[]).await;
+    assert_eq!((answer.status, seconds), (StatusCode::CREATED, 3_598));
+}
+
 /// The URL that a flow has in `Location` may be 200 while the operation runs; a caller that was
 /// redirected would take that for the response.
 #[tokio::test(start_paused = true)]
