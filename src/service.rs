@@ -12,7 +12,7 @@ use http_body::Body;
 use tower_service::Service;
 
 use crate::{
-    body::{BoxError, Receipt, RequestBody, Wrap, WrapBody},
+    body::{BoxError, Receipt, RequestBody, Wrap, WrapBody, discard},
     call::{Call, Facts, Kind, Orphans, OwnedCall, Upload},
     deferral::Deferral,
     dialect::Problem,
@@ -159,9 +159,14 @@ where
         let head = RequestHead::from(&request);
         if let Some(route) = self.guard.route(&head) {
             let status = Arc::clone(&self.guard.status);
-            let (parts, _) = request.into_parts();
-            let answer = Box::pin(status.answer(route, parts));
-            return ResponseFuture::own(answer, self.wrap.clone());
+            let (parts, body) = request.into_parts();
+            let answer = async move {
+                if !body.is_end_stream() {
+                    discard(body, &parts.headers).await;
+                }
+                status.answer(route, parts).await
+            };
+            return ResponseFuture::own(Box::pin(answer), self.wrap.clone());
         }
         let scan = Scan::of(head.headers);
         let Decision { deferral, applied } = self.guard.decide(&head, scan);

@@ -1,5 +1,6 @@
 //! The bodies on either side of the layer: what the service is given, and what the caller gets.
 
+mod discard;
 mod gate;
 mod request;
 mod response;
@@ -8,6 +9,7 @@ mod stored;
 use std::error::Error;
 
 pub(crate) use self::{
+    discard::discard,
     gate::Gate,
     request::{Receipt, Unreceived},
 };

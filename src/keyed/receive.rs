@@ -1,11 +1,11 @@
-use std::{future::poll_fn, pin::pin};
+use std::future::poll_fn;
 
 use bytes::Bytes;
-use http::{HeaderMap, header, request::Parts, uri::PathAndQuery};
+use http::{HeaderMap, request::Parts, uri::PathAndQuery};
 use http_body::Body;
 
 use crate::{
-    body::{BoxError, Gate, Receipt, RequestBody, Unreceived},
+    body::{BoxError, Gate, Receipt, RequestBody, Unreceived, discard},
     dialect::Problem,
     idempotency::{Content, fingerprint},
     operation::Fingerprint,
@@ -78,14 +78,10 @@ where
         }
     }
 
-    /// Receives what nobody reads, for most clients see no answer before they have sent all. One
-    /// that waits for a 100 has not begun to send, and is spared it.
+    /// The request is answered without the service.
     pub(super) async fn discard(self, parts: &Parts) {
-        let Self::Stated { body, .. } = self else { return };
-        if parts.headers.contains_key(header::EXPECT) {
-            return;
+        if let Self::Stated { body, .. } = self {
+            discard(body, &parts.headers).await;
         }
-        let mut body = pin!(body);
-        while let Some(Ok(_)) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {}
     }
 }

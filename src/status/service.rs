@@ -7,11 +7,12 @@ use std::{
 };
 
 use http::{Request, Response};
+use http_body::Body;
 use tower_service::Service;
 
 use super::Status;
 use crate::{
-    body::StoredBody,
+    body::{StoredBody, discard},
     dialect::{Mount, Problem},
     request::RequestHead,
 };
@@ -50,7 +51,10 @@ impl StatusService {
     }
 }
 
-impl<B> Service<Request<B>> for StatusService {
+impl<B> Service<Request<B>> for StatusService
+where
+    B: Body + Send + 'static,
+{
     type Response = Response<StoredBody>;
     type Error = Infallible;
     type Future = Answer;
@@ -65,8 +69,13 @@ impl<B> Service<Request<B>> for StatusService {
         let route = status.route(&head).or_else(|| status.dialect.route(&Mount::new(""), &head));
         match route {
             Some(route) => {
-                let (parts, _) = request.into_parts();
-                Box::pin(async move { Ok(status.answer(route, parts).await) })
+                let (parts, body) = request.into_parts();
+                Box::pin(async move {
+                    if !body.is_end_stream() {
+                        discard(body, &parts.headers).await;
+                    }
+                    Ok(status.answer(route, parts).await)
+                })
             }
             None => {
                 let unknown: Ready<_> = ready(Ok(status.error(Problem::Unknown)));

@@ -333,3 +333,25 @@ async fn a_small_chunked_upload_is_answered_at_its_end() {
     let (head, _) = client.read_answer().await;
     assert!(head.starts_with("HTTP/1.1 20"), "{head}");
 }
+
+#[tokio::test]
+async fn an_upload_to_the_url_of_an_operation_is_received_before_it_is_answered() {
+    let app = Router::new().route("/hold", post(std::future::pending::<()>));
+    let address = deferring(app).await;
+    let mut connection = http1(address).await;
+    let accepted =
+        Accepted::of(connection.send(Request::post("/hold").body(Body::empty()).unwrap()).await);
+    let mut client = Raw::connect(address).await;
+    // A client that writes all of its request before it reads anything, twice on one connection.
+    for _ in 0..2 {
+        let head = format!(
+            "DELETE {} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n",
+            accepted.status_url,
+            PIECES * PIECE,
+        );
+        client.write(head).await;
+        client.write(vec![b'x'; PIECES * PIECE]).await;
+        let (head, _) = client.read_answer().await;
+        assert!(head.starts_with("HTTP/1.1 20"), "{head}");
+    }
+}

@@ -1,0 +1,16 @@
+use std::{future::poll_fn, pin::pin};
+
+use http::{HeaderMap, header};
+use http_body::Body;
+
+/// Receives a body that nobody reads, for most clients see no answer before they have sent all of their
+/// request: a server that answers in the middle of it closes the connection.
+///
+/// A client that waits for a 100 has not begun to send, and is spared it.
+pub(crate) async fn discard<B: Body>(body: B, headers: &HeaderMap) {
+    if headers.contains_key(header::EXPECT) {
+        return;
+    }
+    let mut body = pin!(body);
+    while let Some(Ok(_)) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {}
+}
