@@ -84,10 +84,16 @@ fn encode(revision: u64, outcome: Outcome) -> Bytes {
 /// Stores an operation again that the store has lost. `None` if somebody else has it.
 async fn recreate(parked: &Parked) -> Option<Fence> {
     let head = parked.head.encode();
+    let mut idempotency = parked.idempotency();
     let mut backoff = Backoff::of(parked.key);
     loop {
-        match parked.runner.try_create(parked.key, parked.idempotency(), &head).await {
+        match parked.runner.try_create(parked.key, idempotency, &head).await {
             Attempt::Created(fence) => return Some(fence),
+            // Its idempotency key stands for another one by now; its own callers still look for it.
+            Attempt::Taken(other) if other.key != parked.key => {
+                idempotency = None;
+                continue;
+            }
             Attempt::Taken(_) => return None,
             Attempt::Lapsed | Attempt::NotSent | Attempt::Refused | Attempt::Unknown => {}
         }

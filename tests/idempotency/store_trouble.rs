@@ -1,0 +1,258 @@
+//! A call with a key is run only once it is recorded, and answered only once its end is.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use tokio::time::sleep;
+use tower_respond_async::{Builder, store::Key};
+
+use crate::{
+    bed::{Plan, Server, assert_own, assert_replayed},
+    script::{Fault, Script, Verb},
+    support::{Accepted, Answer, DEADLINE, settle},
+};
+
+const STORE_TIMEOUT: Duration = Duration::from_millis(2_500);
+
+fn server(store: &Script, plans: impl Into<Vec<Plan>>) -> Server {
+    let store = store.clone();
+    Server::with(plans, |builder: Builder| builder.store(store))
+}
+
+fn key_of(accepted: &Accepted) -> Key {
+    Key::of(accepted.id.parse().unwrap())
+}
+
+fn assert_not_begun(answer: &Answer) {
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{answer:?}");
+    assert_eq!(answer.code(), "notBegun");
+    assert_eq!(answer.header("retry-after"), Some("2"));
+    assert_eq!(answer.header("respond-async"), Some("unavailable"));
+    assert!(!answer.is_replayed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_run_that_the_store_does_not_record() {
+    let faults = [Fault::Refuse, Fault::Full, Fault::TooLarge, Fault::Corrupt, Fault::NeverAnswer];
+    for fault in faults {
+        let store = Script::new();
+        store.fault(Verb::Create, fault);
+        let server = server(&store, [(1, 200)]);
+        assert_not_begun(&server.post("/work", "k").await);
+        sleep(Duration::from_secs(10)).await;
+        assert_eq!(server.work.begun(), 0, "{fault:?}");
+        store.heal();
+        sleep(Duration::from_secs(10)).await;
+        assert_eq!(server.work.begun(), 0, "{fault:?}");
+        assert_own(&server.post("/work", "k").await, 1);
+        assert_eq!(server.handle.parked(), 0, "{fault:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_operation_is_created_before_the_service_is_called() {
+    let store = Script::new();
+    store.fault(Verb::Create, Fault::Delay(Duration::from_secs(1)));
+    let server = server(&store, [(30, 200)]);
+    let call = tokio::spawn({
+        let server = server.clone();
+        async move { server.post("/work", "k").await }
+    });
+    sleep(Duration::from_millis(999)).await;
+    assert_eq!(server.work.begun(), 0);
+    sleep(Duration::from_millis(2)).await;
+    assert_eq!(server.work.begun(), 1);
+    assert_eq!(call.await.unwrap().status, StatusCode::ACCEPTED);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_run_without_a_lease() {
+    let store = Script::new();
+    store.fault(Verb::Heartbeat, Fault::Refuse);
+    let server = server(&store, [(1, 200)]);
+    assert_not_begun(&server.post("/work", "k").await);
+    assert_eq!((server.work.begun(), store.calls(Verb::Create)), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_recovers_in_time_is_waited_for() {
+    let store = Script::new();
+    store.fault_once(Verb::Create, Fault::Refuse);
+    let server = server(&store, [(1, 200)]);
+    assert_own(&server.post("/work", "k").await, 1);
+    assert_replayed(&server.post("/work", "k").await, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_creation_whose_answer_was_lost_is_run_once() {
+    let store = Script::new();
+    store.fault_once(Verb::Create, Fault::LoseReply);
+    let server = server(&store, [(1, 200)]);
+    assert_own(&server.post("/work", "k").await, 1);
+    assert_replayed(&server.post("/work", "k").await, 1);
+    assert_eq!(server.work.begun(), 1);
+}
+
+/// The record stands in the store when nobody waits for it any more: nothing was run, so the key
+/// must not stay with it.
+#[tokio::test(start_paused = true)]
+async fn a_creation_that_came_too_late_leaves_the_key_free() {
+    for fault in [Fault::ApplyAndNeverAnswer, Fault::Delay(Duration::from_secs(4))] {
+        let store = Script::new();
+        store.fault_once(Verb::Create, fault);
+        let server = server(&store, [(1, 200)]);
+        assert_not_begun(&server.post("/work", "k").await);
+        sleep(Duration::from_secs(10)).await;
+        assert_eq!(server.work.begun(), 0);
+        assert_own(&server.post("/work", "k").await, 1);
+        assert_replayed(&server.post("/work", "k").await, 1);
+        assert_eq!(server.handle.parked(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_comes_back_at_once_after_a_creation_in_doubt_is_run_once() {
+    let store = Script::new();
+    store.fault(Verb::Create, Fault::LoseReply);
+    let server = server(&store, [(1, 200)]);
+    assert_not_begun(&server.post("/work", "k").await);
+    store.heal();
+    assert_own(&server.post("/work", "k").await, 1);
+    assert_replayed(&server.post("/work", "k").await, 1);
+    assert_eq!(server.work.begun(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_run_without_a_place_to_park_it() {
+    let server = Server::with([(30, 200)], |builder| builder.max_parked(1));
+    let first = server.accepted("/work", "k").await;
+    let (answer, seconds) = server.timed("/work", "other").await;
+    assert_not_begun(&answer);
+    assert_eq!((seconds, server.work.begun()), (0, 1));
+    sleep(Duration::from_secs(30)).await;
+    assert_eq!(server.get(&first.result_url).await.text(), "run 1 of 0 bytes");
+    assert_eq!(server.post("/work", "other").await.status, StatusCode::ACCEPTED);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_run_while_the_process_drains() {
+    let server = Server::new([(1, 200)]);
+    server.handle.drain(Duration::ZERO).await;
+    assert_not_begun(&server.post("/work", "k").await);
+    assert_eq!(server.work.begun(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_waits_for_calls_that_have_not_been_answered_yet() {
+    let server = Server::new([(1, 200)]);
+    let draining = async {
+        settle().await;
+        server.handle.drain(Duration::from_secs(30)).await
+    };
+    let (answer, drained) = tokio::join!(server.post("/work", "k"), draining);
+    assert_own(&answer, 1);
+    assert_eq!((drained.ended, drained.left), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_is_answered_only_once_that_is_stored() {
+    let store = Script::new();
+    store.fault(Verb::Close, Fault::Delay(Duration::from_secs(1)));
+    let server = server(&store, [(0, 200)]);
+    let (answer, seconds) = server.timed("/work", "k").await;
+    assert_own(&answer, 1);
+    assert_eq!(seconds, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_whose_answer_cannot_be_stored_is_sent_to_the_operation() {
+    let store = Script::new();
+    store.fault(Verb::Close, Fault::Refuse);
+    let server = server(&store, [(0, 200)]);
+    let (answer, seconds) = server.timed("/work", "k").await;
+    assert_eq!(seconds, DEADLINE.as_secs());
+    let accepted = Accepted::of(answer);
+    assert_eq!(server.get(&accepted.result_url).await.status, StatusCode::ACCEPTED);
+    let joined = server.accepted("/work", "k").await;
+    assert_eq!(joined.id, accepted.id);
+    store.heal();
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(server.get(&accepted.result_url).await.text(), "run 1 of 0 bytes");
+    assert_replayed(&server.post("/work", "k").await, 1);
+    assert_eq!(server.work.begun(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_whose_answer_cannot_be_read_back_is_sent_to_the_operation() {
+    let store = Script::new();
+    store.fault(Verb::Get, Fault::Refuse);
+    let server = server(&store, [(0, 200)]);
+    let accepted = server.accepted("/work", "k").await;
+    store.heal();
+    assert_eq!(server.get(&accepted.result_url).await.text(), "run 1 of 0 bytes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_the_store_cannot_keep_is_not_told_either() {
+    let store = Script::new();
+    store.fault_once(Verb::Close, Fault::TooLarge);
+    let server = server(&store, [(0, 200)]);
+    let answer = server.post("/work", "k").await;
+    assert_eq!((&*answer.code(), answer.is_replayed()), ("resultTooLarge", false));
+    let again = server.post("/work", "k").await;
+    assert_eq!((&*again.code(), again.is_replayed()), ("resultTooLarge", true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_joins_an_operation_that_cannot_be_read_is_told_so() {
+    let store = Script::new();
+    let server = server(&store, [(30, 200)]);
+    server.accepted("/work", "k").await;
+    store.fault(Verb::Get, Fault::Refuse);
+    let answer = server.post("/work", "k").await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.code(), "storeUnavailable");
+    assert_eq!(server.work.begun(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operation_that_the_store_has_lost_has_its_key_again_at_its_end() {
+    let store = Script::new();
+    let server = server(&store, [(30, 200)]);
+    let first = server.accepted("/work", "k").await;
+    store.lose_everything();
+    sleep(Duration::from_secs(30)).await;
+    assert_eq!(server.get(&first.result_url).await.text(), "run 1 of 0 bytes");
+    assert_replayed(&server.post("/work", "k").await, 1);
+}
+
+/// The store lost the key, so the request was run twice; each has its own result.
+#[tokio::test(start_paused = true)]
+async fn an_operation_whose_lost_key_was_taken_is_found_at_its_url_all_the_same() {
+    let store = Script::new();
+    let server = server(&store, [(30, 200)]);
+    let first = server.accepted("/work", "k").await;
+    store.lose_everything();
+    sleep(Duration::from_secs(15)).await;
+    let second = server.accepted("/work", "k").await;
+    assert_ne!(second.id, first.id);
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(server.get(&second.result_url).await.text(), "run 2 of 0 bytes");
+    assert_eq!(server.get(&first.result_url).await.text(), "run 1 of 0 bytes");
+    assert_replayed(&server.post("/work", "k").await, 2);
+    assert_eq!(server.handle.parked(), 0);
+    assert!(store.stored(key_of(&first)).await.unwrap().is_closed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_stays_with_its_operation_when_a_creation_in_doubt_is_forgotten() {
+    let store = Script::new();
+    store.fault_once(Verb::Create, Fault::ApplyAndNeverAnswer);
+    let server = server(&store, [(300, 200)]);
+    assert_not_begun(&server.post("/work", "k").await);
+    sleep(Duration::from_secs(10)).await;
+    let running = server.accepted("/work", "k").await;
+    sleep(Duration::from_secs(100)).await;
+    assert_eq!(server.accepted("/work", "k").await.id, running.id);
+    assert_eq!(server.work.begun(), 1);
+}
