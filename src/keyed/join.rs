@@ -25,7 +25,8 @@ pub(super) enum Joined {
 // === impl Claimant ===
 
 impl Claimant {
-    /// Waits for the end of the operation, if the request is the same, until the deadline.
+    /// Waits for the end of the operation, if the request is the same, until the deadline. A key
+    /// that is free again is so for every request.
     pub(super) async fn join(&self, record: Record, fingerprint: Fingerprint) -> Joined {
         let status = &self.guard.status;
         let (id, stored) = match self.read(&record) {
@@ -33,13 +34,12 @@ impl Claimant {
             // Nobody knows what the key stands for, so nothing is run under it.
             None => return answered(status.error(Problem::NotBegun)),
         };
-        if stored != fingerprint {
-            return answered(status.error(Problem::KeyReused));
-        }
+        let is_same = stored == fingerprint;
         let subject = Subject { id, who: self.facts.principal.as_ref() };
         let was_closed = record.is_closed();
         let read = match (was_closed, self.guard.keys.duplicate) {
             (true, _) => subject.understand(Ok(Some(record))),
+            (false, _) if !is_same => return answered(status.error(Problem::KeyReused)),
             (false, Duplicate::Refuse) => return answered(status.error(Problem::KeyBusy)),
             (false, Duplicate::Join) => status.wait_until(subject, self.deadline).await,
         };
@@ -48,13 +48,18 @@ impl Claimant {
             Err(Problem::Unknown) => return Joined::Vanished,
             Err(problem) => return answered(status.error(problem)),
         };
-        match operation.outcome() {
-            None => answered(self.guard.accepted(self.facts.kind, &operation, self.facts.applied)),
-            // Those who have waited for it are given what it was given.
-            Some(outcome) if is_released(outcome) && (was_closed || is_abandoned(outcome)) => {
-                Joined::Released(Box::new(self.replay(&operation)))
-            }
-            Some(_) => answered(self.replay(&operation)),
+        let Some(outcome) = operation.outcome() else {
+            return answered(self.guard.accepted(self.facts.kind, &operation, self.facts.applied));
+        };
+        // Those who have waited for it are given what it was given.
+        let is_free = is_released(outcome) && (was_closed || is_abandoned(outcome));
+        let answer = match is_same {
+            true => self.replay(&operation),
+            false => status.error(Problem::KeyReused),
+        };
+        match is_free {
+            true => Joined::Released(Box::new(answer)),
+            false => answered(answer),
         }
     }
 
