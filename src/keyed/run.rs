@@ -18,7 +18,7 @@ use super::{Claimant, receive::Upload};
 use crate::{
     body::{BoxError, Gate, RequestBody, StoredBody},
     call::{Call, Kind},
-    operation::{Outcome, Shared, Slot, Snapshot, Stage},
+    operation::{Head, Outcome, Shared, Slot, Snapshot, Stage},
     runner::Ward,
     status::Subject,
 };
@@ -74,25 +74,34 @@ impl Claimant {
         R::Error: Into<BoxError>,
     {
         let shared = Arc::clone(ward.shared());
-        let accepted = Snapshot::accepted(shared.id(), ward.head().clone());
+        let head = ward.head().clone();
+        let accepted = || {
+            let head = Head { report: shared.latest(), ..head.clone() };
+            let operation = Snapshot::accepted(shared.id(), head);
+            self.guard.accepted(self.facts.kind, &operation, self.facts.applied)
+        };
         let slot = Slot::Used(Arc::clone(&shared));
         let (body, gate) = upload.into_body();
         let request = Request::from_parts(parts, body);
-        let call = match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(())) => Call::running(&mut service, request, slot),
+        match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(())) => {}
             // Nothing was begun: dropping the ward releases the key.
             Poll::Ready(Err(error)) => return Err(error),
-            Poll::Pending => {
-                shared.set_stage(Stage::NotStarted);
-                Call::queued(service, request, slot)
-            }
-        };
+            Poll::Pending => shared.set_stage(Stage::NotStarted),
+        }
+        // Called in the task that carries it: should it panic, it was begun, and keeps the key.
+        let call = Call::queued(service, request, slot);
         let (caller, mut news) = oneshot::channel();
         let mut stored = ward.stored();
         let maps_errors = self.guard.runner.maps_errors();
-        ward.carry(Box::pin(Told { call, shared, caller: Some(caller), maps_errors }));
+        ward.carry(Box::pin(Told {
+            call,
+            shared: Arc::clone(&shared),
+            caller: Some(caller),
+            maps_errors,
+        }));
 
-        let mut late = pin!(self.late(gate));
+        let mut late = pin!(self.late(gate.as_ref()));
         let told = poll_fn(|cx| match Pin::new(&mut news).poll(cx) {
             Poll::Ready(told) => Poll::Ready(Some(told)),
             Poll::Pending => late.as_mut().poll(cx).map(|()| None),
@@ -102,31 +111,31 @@ impl Claimant {
             Some(Err(_)) => None,
             Some(Ok(News::Failed(error))) => return Err(error),
             Some(Ok(News::Answered(status, headers))) if self.is_given(status) => Some(headers),
-            None | Some(Ok(News::Answered(..) | News::Defer)) => {
-                return Ok(self.guard.accepted(self.facts.kind, &accepted, self.facts.applied));
+            Some(Ok(News::Defer)) => {
+                read(gate.as_ref()).await;
+                return Ok(accepted());
             }
+            None | Some(Ok(News::Answered(..))) => return Ok(accepted()),
         };
         let is_stored = poll_fn(|cx| match Pin::new(&mut stored).poll(cx) {
             Poll::Ready(_) => Poll::Ready(true),
             Poll::Pending => late.as_mut().poll(cx).map(|()| false),
         });
-        let subject = Subject { id: accepted.id, who: self.facts.principal.as_ref() };
+        let subject = Subject { id: shared.id(), who: self.facts.principal.as_ref() };
         let ended = match is_stored.await {
             true => self.guard.status.get(subject).await.ok(),
             false => None,
         };
         Ok(match ended {
             Some(operation) if operation.outcome().is_some() => self.give(&operation, answer),
-            _ => self.guard.accepted(self.facts.kind, &accepted, self.facts.applied),
+            _ => accepted(),
         })
     }
 
     /// Ready at the deadline, if by then the request has been read.
-    async fn late(&self, gate: Option<Gate>) {
+    async fn late(&self, gate: Option<&Gate>) {
         sleep_until(self.deadline).await;
-        if let Some(gate) = gate {
-            poll_fn(|cx| gate.poll_passed(cx)).await;
-        }
+        read(gate).await;
     }
 
     /// Whether the caller is given this answer, and not to fetch it.
@@ -180,6 +189,13 @@ where
                 Some(News::Answered(..) | News::Defer) | None => Err(Handed.into()),
             },
         })
+    }
+}
+
+/// Waits until the request has been read: an answer that overtook it would cut it off.
+async fn read(gate: Option<&Gate>) {
+    if let Some(gate) = gate {
+        poll_fn(|cx| gate.poll_passed(cx)).await;
     }
 }
 
