@@ -4,9 +4,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-#[allow(dead_code, reason = "what goes wrong here is a part of it")]
-#[path = "../every_event/script.rs"]
-mod script;
+#[allow(dead_code, reason = "what is asked of the store here is a part of it")]
+#[path = "../every_event/store.rs"]
+mod store;
 
 mod bed;
 

@@ -104,15 +104,3 @@ async fn another_request_may_take_a_released_key() {
     let first = server.upload("k", &[], "wrong").await;
     assert_eq!(first.status, StatusCode::UNPROCESSABLE_ENTITY);
 }
-
-#[tokio::test(start_paused = true)]
-async fn a_key_stays_with_its_operation_when_the_one_that_released_it_is_forgotten() {
-    let minute = Duration::from_secs(60);
-    let server = Server::with([(1, 429), (100, 200)], |builder| builder.retention(minute));
-    assert_own(&server.post("/work", "k").await, 1);
-    sleep(Duration::from_secs(50)).await;
-    let running = server.accepted("/work", "k").await;
-    sleep(Duration::from_secs(20)).await;
-    assert_eq!(server.accepted("/work", "k").await.id, running.id);
-    assert_eq!(server.work.begun(), 2);
-}
