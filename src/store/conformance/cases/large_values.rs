@@ -1,7 +1,5 @@
 //! Heads and tails of every size, byte for byte.
 
-use std::iter;
-
 use super::{super::super::StoreError, prelude::*};
 
 pub(super) async fn a_large_head_is_kept_byte_for_byte<F: StoreFactory>(
@@ -123,12 +121,13 @@ fn named<T>(seen: &Result<T, StoreError>) -> Result<(), &StoreError> {
 
 /// Bytes that no compression makes small, and that show where some are missing: xorshift.
 fn noise(len: usize) -> Bytes {
+    let mut bytes = vec![0; len];
     let mut word = 0x9e37_79b9_7f4a_7c15_u64;
-    let next = || {
+    for part in bytes.chunks_mut(8) {
         word ^= word << 13;
         word ^= word >> 7;
         word ^= word << 17;
-        word.to_le_bytes()
-    };
-    iter::repeat_with(next).flatten().take(len).collect()
+        part.copy_from_slice(&word.to_le_bytes()[..part.len()]);
+    }
+    Bytes::from(bytes)
 }
