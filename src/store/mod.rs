@@ -17,6 +17,8 @@
 //! | repeat-safe | a verb may be repeated after its reply was lost: nothing happens twice, and the answer leads the caller to the same end |
 //! | dead is gone | an operation whose retention is over is invisible, swept or not |
 //!
+//! With the feature `conformance`, the module of that name has a test for each of them.
+//!
 //! # Example
 //!
 //! Authors write plain `async fn`. A store that counts the calls of another one:

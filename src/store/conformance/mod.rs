@@ -108,7 +108,7 @@ mod runner;
 mod trial;
 
 #[doc(hidden)]
-pub use self::runner::test;
+pub use self::{cases::__cases, runner::test as __test};
 pub use self::{
     factory::{Capabilities, Clock, Skip, StoreFactory},
     report::{Report, Verdict},
@@ -116,7 +116,7 @@ pub use self::{
 };
 
 /// Makes a `#[test]` of each case of the [conformance suite](crate::store::conformance), run on the
-/// stores of a [`StoreFactory`](crate::store::conformance::StoreFactory).
+/// stores of a [`StoreFactory`].
 ///
 /// The tests are in modules named after their groups, so a file with two stores needs a module
 /// around each. The factory is an expression, evaluated for each test.
@@ -147,7 +147,7 @@ macro_rules! store_conformance {
             $factory
         }
 
-        $crate::__conformance_cases! { [$crate::__conformance_tests] }
+        $crate::store::conformance::__cases! { [$crate::store::conformance::__tests] }
     };
 }
 
@@ -158,7 +158,7 @@ macro_rules! __conformance_tests {
         mod $group {$(
             #[test]
             fn $case() {
-                $crate::store::conformance::test(
+                $crate::store::conformance::__test(
                     &super::conformance_factory(),
                     concat!(stringify!($group), "::", stringify!($case)),
                 );
@@ -166,3 +166,6 @@ macro_rules! __conformance_tests {
         )*}
     )*};
 }
+
+#[doc(hidden)]
+pub use __conformance_tests as __tests;

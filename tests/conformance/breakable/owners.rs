@@ -27,7 +27,7 @@ impl Table {
             Some(_) if self.has(Fault::LapsesAreToldToNewcomersOnly) => false,
             _ => lapsed,
         };
-        Beat { lapsed: is_told, cancel: self.to_be_cancelled(owner) }
+        Beat { lapsed: is_told, cancel: self.told_to_cancel(owner) }
     }
 
     fn renewed(&self, former: Option<Lease>, lapsed: bool, ttl: Duration) -> Lease {
@@ -65,7 +65,7 @@ impl Table {
         Lease { since, until, ttl, promised: until }
     }
 
-    fn to_be_cancelled(&mut self, owner: Owner) -> Vec<Key> {
+    fn told_to_cancel(&mut self, owner: Owner) -> Vec<Key> {
         let is_asked = |row: &&Row| row.marks > 0 || self.has(Fault::AllThatIsOpenIsTold);
         let is_held = |row: &&Row| match self.fault {
             Some(Fault::MarksOfOthersAreTold) => true,

@@ -218,6 +218,9 @@ macro_rules! __conformance_cases {
     };
 }
 
+#[doc(hidden)]
+pub use __conformance_cases as __cases;
+
 /// The case that no skip list can skip.
 pub(super) const ALWAYS: &str = "suite::the_skip_list_names_cases_and_reasons";
 
