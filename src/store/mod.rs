@@ -84,6 +84,8 @@ mod error;
 #[cfg(feature = "conformance")]
 #[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
 pub mod fault;
+#[cfg(test)]
+mod histories;
 mod memory;
 #[cfg(test)]
 mod model;

@@ -123,4 +123,6 @@ pub use self::{
 };
 
 #[cfg(test)]
+mod repeats;
+#[cfg(test)]
 mod tests;
