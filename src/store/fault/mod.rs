@@ -123,6 +123,8 @@ pub use self::{
 };
 
 #[cfg(test)]
+mod late;
+#[cfg(test)]
 mod repeats;
 #[cfg(test)]
 mod tests;
