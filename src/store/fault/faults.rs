@@ -22,7 +22,7 @@ use super::{
 /// A call meets the first fault that [`next`](Self::next) has left for it; or else the one that
 /// [`always`](Self::always) has last been told; or else what [`decide`](Self::decide) or
 /// [`at_random`](Self::at_random) says; or else none.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Faults(Arc<Inner>);
 
 #[derive(Debug, Default)]
@@ -42,6 +42,10 @@ struct Waiting {
 // === impl Faults ===
 
 impl Faults {
+    pub(super) fn new() -> Self {
+        Self(Arc::default())
+    }
+
     /// The next of these calls meets this fault; the one after it meets the next fault that was
     /// left, in the order in which they were.
     pub fn next(&self, calls: impl Into<Calls>, fault: Fault) {
@@ -67,7 +71,7 @@ impl Faults {
 
     /// From now on, each call of which no script says anything meets one of these faults with the
     /// probability before it, and none with the probability that is left. The same seed gives the
-    /// same faults to the same calls.
+    /// same faults to the same calls in the same order.
     ///
     /// ```
     /// use std::time::Duration;

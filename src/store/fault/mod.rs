@@ -18,9 +18,9 @@
 //! *Later* is after a time, or when the test releases a [`Hold`]. Two wrappers, one in the other, give
 //! one call two faults.
 //!
-//! There are three ways to say which calls meet a fault. A script: [`Faults::next`] for one call,
-//! [`Faults::always`] until [`Faults::heal`]. Chance, the same for the same seed: [`Faults::at_random`]. Or
-//! the test decides call by call: [`Faults::decide`].
+//! There are three ways to say which calls meet a fault: a script ([`Faults::next`] for one call,
+//! [`Faults::always`] until [`Faults::heal`]), chance, which repeats itself for the same seed
+//! ([`Faults::at_random`]), or a closure that is asked about each call ([`Faults::decide`]).
 //!
 //! Time is tokio's, so all of it runs under paused time.
 //!
@@ -78,7 +78,7 @@
 //! # }).unwrap();
 //! ```
 //!
-//! A call that is held until the test has seen it arrive, here to find the layer's caller waiting:
+//! A call that is held until the test has seen that its caller waits:
 //!
 //! ```
 //! # use std::time::Duration;

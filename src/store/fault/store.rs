@@ -31,7 +31,7 @@ pub struct FaultyStore<S> {
 impl<S> FaultyStore<S> {
     /// A way to `store` on which nothing goes wrong yet.
     pub fn new(store: S) -> Self {
-        Self { store: Arc::new(Mutex::new(Arc::new(store))), faults: Faults::default() }
+        Self { store: Arc::new(Mutex::new(Arc::new(store))), faults: Faults::new() }
     }
 
     /// The remote control.
@@ -42,7 +42,7 @@ impl<S> FaultyStore<S> {
     /// Another way to the same store, with faults and a log of its own: another process's.
     #[must_use]
     pub fn another_way(&self) -> Self {
-        Self { store: Arc::clone(&self.store), faults: Faults::default() }
+        Self { store: Arc::clone(&self.store), faults: Faults::new() }
     }
 
     /// The store itself, past all faults.

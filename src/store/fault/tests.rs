@@ -399,13 +399,13 @@ async fn probabilities_of_zero_and_one_are_never_and_always() {
 #[test]
 #[should_panic(expected = "sum up to 1.2")]
 fn probabilities_above_one_are_refused() {
-    Faults::default().at_random(1, [(0.6, Fault::none()), (0.6, Fault::unavailable())]);
+    Faults::new().at_random(1, [(0.6, Fault::none()), (0.6, Fault::unavailable())]);
 }
 
 #[test]
 #[should_panic(expected = "a probability of -0.1")]
 fn a_negative_probability_is_refused() {
-    Faults::default().at_random(1, [(-0.1, Fault::unavailable())]);
+    Faults::new().at_random(1, [(-0.1, Fault::unavailable())]);
 }
 
 // === The store behind it ===
