@@ -10,8 +10,11 @@ use crate::{
     principal::Binding,
 };
 
-/// Decoding stored bytes never panics and never allocates more than the bytes account for; what is
-/// written is read back equal, and what can be read can be written.
+/// The bytes before the fields: magic, format, kind and checksum.
+const PREFIX: usize = 8;
+
+/// Decoding stored bytes never panics and never keeps room for more than the bytes account for; what is
+/// written is read back equal, what can be read can be written, and nothing else is read.
 ///
 /// The first byte says what the rest is: `=` the stored bytes, `H` and `T` the material of a head
 /// or tail to be written, and anything else is the kind of an envelope of these fields, under the
@@ -106,6 +109,8 @@ fn written_head(head: &Head) {
     assert_eq!((read.binding, read.keyed), (head.binding, head.keyed));
     assert_eq!(read.encode(), bytes);
     assert_eq!(Tail::revision_after(&bytes, &Bytes::new()), Ok(1));
+    changed(&bytes);
+    other_length(&bytes);
 }
 
 fn written_tail(tail: &Tail) {
@@ -122,6 +127,30 @@ fn written_tail(tail: &Tail) {
         (read, tail) => panic!("{read:?} instead of {tail:?}"),
     }
     assert_eq!(read.encode(), bytes);
+    changed(&bytes);
+    // A response ends with its body, of any length.
+    if !matches!(tail, Tail::Outcome { outcome: Outcome::Response(_), .. }) {
+        other_length(&bytes);
+    }
+}
+
+/// No bit may be another one.
+fn changed(bytes: &Bytes) {
+    let (mut bytes, bit) = (bytes.to_vec(), usize::from(bytes[4]));
+    let at = bit % bytes.len();
+    bytes[at] ^= 1 << (bit % 8);
+    assert!(!is_read(&bytes.into()), "byte {at} was another one");
+}
+
+/// Nothing may follow the last field, and none may be missing.
+fn other_length(bytes: &Bytes) {
+    let (kind, fields) = (bytes[3], &bytes[PREFIX..]);
+    assert!(!is_read(&sealed(kind, &[fields, b"\0"].concat())), "more was read");
+    assert!(!is_read(&sealed(kind, &fields[..fields.len() - 1])), "less was read");
+}
+
+fn is_read(bytes: &Bytes) -> bool {
+    Head::decode(bytes).is_ok() || Tail::decode(bytes).is_ok()
 }
 
 fn same_report(read: &Report, written: &Report) {
