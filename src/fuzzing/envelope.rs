@@ -57,6 +57,7 @@ fn stored(bytes: &Bytes) {
     }
     assert_eq!(Tail::revision_after(bytes, &Bytes::new()).is_ok(), head.is_ok());
     if let Ok(head) = head {
+        assert_eq!(bytes[3], 1, "another kind is a head");
         assert!(head.method.as_str().len() <= bytes.len());
         assert!(head.target.as_str().len() <= bytes.len());
         bounded_report(&head.report, bytes);
@@ -110,7 +111,7 @@ fn written_head(head: &Head) {
     assert_eq!(read.encode(), bytes);
     assert_eq!(Tail::revision_after(&bytes, &Bytes::new()), Ok(1));
     changed(&bytes);
-    other_length(&bytes);
+    other_shape(&bytes);
 }
 
 fn written_tail(tail: &Tail) {
@@ -130,7 +131,7 @@ fn written_tail(tail: &Tail) {
     changed(&bytes);
     // A response ends with its body, of any length.
     if !matches!(tail, Tail::Outcome { outcome: Outcome::Response(_), .. }) {
-        other_length(&bytes);
+        other_shape(&bytes);
     }
 }
 
@@ -142,9 +143,10 @@ fn changed(bytes: &Bytes) {
     assert!(!is_read(&bytes.into()), "byte {at} was another one");
 }
 
-/// Nothing may follow the last field, and none may be missing.
-fn other_length(bytes: &Bytes) {
+/// Nothing may follow the last field, none may be missing, and they may not be under an unknown kind.
+fn other_shape(bytes: &Bytes) {
     let (kind, fields) = (bytes[3], &bytes[PREFIX..]);
+    assert!(!is_read(&sealed(0, fields)), "of an unknown kind");
     assert!(!is_read(&sealed(kind, &[fields, b"\0"].concat())), "more was read");
     assert!(!is_read(&sealed(kind, &fields[..fields.len() - 1])), "less was read");
 }

@@ -1,9 +1,11 @@
+use std::time::Duration;
+
 use http::{HeaderMap, HeaderValue};
 
 use crate::preference::Preference;
 
 /// A line of this length would take minutes if the time that it takes grew with the square.
-const LONG: usize = 256 * 1024;
+const LONG: usize = 512 * 1024;
 
 const UNKNOWN: &[u8] = b"foo=\"wait=1, respond-async\"; wait=2; respond-async";
 const BOTH: &[u8] = b"wait=7, respond-async";
@@ -48,14 +50,33 @@ fn more_lines(lines: &[&[u8]], found: Preference) {
 
 /// A comma is the same as a new line, unless a quotation mark of one line could pair with one of another.
 fn same_line(lines: &[&[u8]]) {
-    let [first, others @ ..] = lines else { return };
+    let [first, ..] = lines else { return };
     let within = [b"foo=bar, ", *first, b" , ; baz"].concat();
     assert_eq!(read(&[&within]), read(&[first]), "unknown preferences on the same line");
 
     let is_plain = |line: &&[u8]| is_value(line) && !line.contains(&b'"');
-    if is_plain(first) && others.iter().all(is_plain) {
-        assert_eq!(read(&[&lines.join(&b',')]), read(lines), "one line instead of several");
+    if lines.iter().all(is_plain) {
+        let line = lines.join(&b',');
+        assert_eq!(read(&[&line]), read(lines), "one line instead of several");
+        let found = read(lines);
+        assert_eq!((found.respond_async, found.wait), plain(&line), "without quotation marks");
     }
+}
+
+/// What a line says that has no quotation marks.
+fn plain(line: &[u8]) -> (bool, Option<Duration>) {
+    let members =
+        || line.split(|byte| *byte == b',').filter_map(|it| it.split(|b| *b == b';').next());
+    let respond_async = members().any(|it| it.trim_ascii().eq_ignore_ascii_case(b"respond-async"));
+    let wait = members().find_map(|it| {
+        let (name, value) = it.split_at(it.iter().position(|byte| *byte == b'=')?);
+        let value = std::str::from_utf8(value[1..].trim_ascii()).ok()?;
+        let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+        // Digits are a number, or one that is too large.
+        (digits && name.trim_ascii().eq_ignore_ascii_case(b"wait"))
+            .then(|| Duration::from_secs(value.parse().unwrap_or(u64::MAX)))
+    });
+    (respond_async, wait)
 }
 
 fn letter_case(lines: &[&[u8]], found: Preference) {
