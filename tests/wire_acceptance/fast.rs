@@ -10,7 +10,7 @@ use crate::{
 
 over_every_wire! { a_fast_response_has_nothing_of_the_layers }
 
-in_every_flow! { a_fast_response_is_byte_for_byte_what_it_is_without_the_layer }
+in_every_flow! { Http1: a_fast_response_is_byte_for_byte_what_it_is_without_the_layer }
 
 async fn a_fast_response_has_nothing_of_the_layers(wire: Wire) {
     let server = Server::with(wire, NEVER, |builder| builder).await;

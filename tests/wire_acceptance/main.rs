@@ -34,16 +34,16 @@ macro_rules! over_every_wire {
     )+ };
 }
 
-/// Makes a test of each item for each configuration, over HTTP/1.1, where bytes are compared.
+/// Makes a test of each item for each configuration, over one version.
 macro_rules! in_every_flow {
-    ($($item:ident),+ $(,)?) => { $(
+    ($version:ident: $($item:ident),+ $(,)?) => { $(
         mod $item {
             use crate::wire::{Flow, Version, Wire};
 
             over_every_wire! { $item;
-                replay: Replay, Http1;
-                see_other: SeeOther, Http1;
-                document: Document, Http1;
+                replay: Replay, $version;
+                see_other: SeeOther, $version;
+                document: Document, $version;
             }
         }
     )+ };
@@ -56,6 +56,7 @@ mod conditional;
 mod crowds;
 mod fast;
 mod fields;
+mod keys;
 mod pointers;
 mod prefer;
 mod stored;

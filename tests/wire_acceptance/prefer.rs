@@ -12,7 +12,7 @@ use crate::{
 
 over_every_wire! { a_preference_is_honoured_however_it_is_written }
 
-in_every_flow! { what_is_no_preference_changes_nothing }
+in_every_flow! { Http1: what_is_no_preference_changes_nothing }
 
 /// Whoever prefers nothing is never deferred, and whoever asks for it is as soon as the application
 /// makes it wait.

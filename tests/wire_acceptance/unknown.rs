@@ -18,6 +18,7 @@ over_every_wire! {
 }
 
 in_every_flow! {
+    Http1:
     what_is_no_id_is_the_applications_and_its_404_stays_as_it_is,
     what_is_no_id_is_a_404_problem_where_the_status_service_is_mounted,
 }

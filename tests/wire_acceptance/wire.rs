@@ -53,7 +53,10 @@ pub(crate) struct Server {
     pub(crate) wire: Wire,
     pub(crate) address: SocketAddr,
     pub(crate) release: Release,
+    /// What came to the server.
     pub(crate) watched: Watched,
+    /// What came to the application.
+    pub(crate) ran: Watched,
     pub(crate) handle: Handle,
 }
 
@@ -105,10 +108,11 @@ impl Server {
     ) -> Self {
         let builder = RespondAsyncLayer::builder(deadline).dialect(wire.flow.dialect());
         let layer = set_up(builder).build().expect("a valid layer");
-        let (release, watched) = (Release::new(), Watched::new());
-        let app = Router::new().fallback_service(layer.layer(application(&release)));
+        let (release, watched, ran) = (Release::new(), Watched::new(), Watched::new());
+        let application = ran.around(application(&release));
+        let app = Router::new().fallback_service(layer.layer(application));
         let address = serve(watched.around(app)).await;
-        Self { wire, address, release, watched, handle: layer.handle() }
+        Self { wire, address, release, watched, ran, handle: layer.handle() }
     }
 
     /// Opens a connection.
@@ -135,6 +139,17 @@ impl Server {
 // === impl Client ===
 
 impl Client {
+    /// This connection for so many requests at once.
+    pub(crate) fn streams(self, requests: usize) -> Vec<Self> {
+        match self {
+            Self::One(_) => {
+                assert_eq!(requests, 1, "over HTTP/1.1 they follow each other");
+                vec![self]
+            }
+            Self::Two(client) => (0..requests).map(|_| Self::Two(client.clone())).collect(),
+        }
+    }
+
     pub(crate) async fn get(&mut self, url: &str) -> Answer {
         self.call(Method::GET, url, &[]).await
     }
