@@ -10,7 +10,8 @@ use bytes::Bytes;
 use proptest::{collection::vec, option, prelude::*};
 use tokio::{runtime, time::advance};
 use tower_respond_async::store::{
-    Beat, Creation, Fence, Key, MemoryStore, NewOperation, OperationStore, Owner, Record, Written,
+    Beat, Claim, Close, Creation, Fence, Key, MemoryStore, NewOperation, OperationStore, Owner,
+    Record, Written,
 };
 
 use self::store::TableStore;
@@ -22,7 +23,7 @@ enum Verb {
     Create(NewOperation),
     Get(Key),
     /// Under the fence, or under the present one of the operation.
-    Write(Key, Option<Fence>, Bytes, Option<Duration>),
+    Write(Key, Option<Fence>, Bytes, Option<Close>),
     Cancel(Key),
     Adopt(Owner, u32),
     Forget(Key),
@@ -115,7 +116,9 @@ fn verb() -> impl Strategy<Value = Verb> {
     let fence = (any_owner(), 1_u64..4).prop_map(|(owner, epoch)| Fence { owner, epoch });
     // A random fence seldom fits.
     let fence = prop_oneof![3 => Just(None), 1 => fence.prop_map(Some)];
-    let write = (any_key(), fence, tail(), option::of(quarters(0..20)));
+    let claim = prop_oneof![Just(Claim::Keep), Just(Claim::Release)];
+    let close = (quarters(0..20), claim).prop_map(|(retention, claim)| Close { retention, claim });
+    let write = (any_key(), fence, tail(), option::of(close));
     prop_oneof![
         3 => quarters(0..9).prop_map(Verb::Wait),
         4 => (any_owner(), quarters(0..13)).prop_map(|(owner, ttl)| Verb::Heartbeat(owner, ttl)),

@@ -6,8 +6,8 @@ use allocation_counter::measure;
 use bytes::Bytes;
 use tokio::task::yield_now;
 use tower_respond_async::store::{
-    Beat, Creation, Key, MemoryStore, NewOperation, OperationStore, Owner, Record, StoreError,
-    Written,
+    Beat, Close, Creation, Key, MemoryStore, NewOperation, OperationStore, Owner, Record,
+    StoreError, Written,
 };
 
 use crate::{
@@ -154,7 +154,7 @@ impl OperationStore for Blank {
         _: Key,
         _: tower_respond_async::store::Fence,
         _: Bytes,
-        _: Option<Duration>,
+        _: Option<Close>,
     ) -> Result<Written, StoreError> {
         Ok(Written::Missing)
     }

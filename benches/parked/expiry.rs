@@ -14,7 +14,7 @@ use std::{
 use bytes::Bytes;
 use tokio::{runtime::Builder, time::advance};
 use tower_respond_async::store::{
-    Fence, MemoryStore, NewOperation, OperationStore, Owner, Written,
+    Close, Fence, MemoryStore, NewOperation, OperationStore, Owner, Written,
 };
 
 use crate::{
@@ -138,7 +138,7 @@ async fn closed(operations: usize, retention: impl Fn(usize) -> Duration) -> Mem
         let head = Bytes::copy_from_slice(&[0; 48]);
         let operation = NewOperation { key, owner, idempotency: None, head };
         store.create(operation).await.expect("there is room");
-        let (tail, close) = (Bytes::copy_from_slice(&[0; 64]), Some(retention(place)));
+        let (tail, close) = (Bytes::copy_from_slice(&[0; 64]), Some(Close::keep(retention(place))));
         let written = store.write(key, Fence::first(owner), tail, close).await;
         assert_eq!(written.expect("there is room"), Written::Applied);
     }

@@ -13,7 +13,8 @@ use std::{
 use bytes::Bytes;
 use tokio::time::Instant;
 use tower_respond_async::store::{
-    Beat, Creation, Fence, Key, NewOperation, OperationStore, Owner, Record, StoreError, Written,
+    Beat, Claim, Close, Creation, Fence, Key, NewOperation, OperationStore, Owner, Record,
+    StoreError, Written,
 };
 
 pub(crate) struct TableStore {
@@ -109,7 +110,7 @@ impl OperationStore for TableStore {
         key: Key,
         by: Fence,
         tail: Bytes,
-        close: Option<Duration>,
+        close: Option<Close>,
     ) -> Result<Written, StoreError> {
         let (mut table, now) = self.lock();
         let Some(row) = table.find(key, now) else {
@@ -124,7 +125,11 @@ impl OperationStore for TableStore {
             return Ok(if repeated { Written::Applied } else { Written::Fenced });
         }
         row.tail = tail;
-        row.dies_at = close.map(|retention| now.saturating_add(retention));
+        if let Some(Close { retention, claim }) = close {
+            row.dies_at = Some(now.saturating_add(retention));
+            // From now on the key may be another's.
+            row.idempotency = row.idempotency.filter(|_| claim == Claim::Keep);
+        }
         Ok(Written::Applied)
     }
 

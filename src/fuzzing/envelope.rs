@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use arbitrary::{Result, Unstructured};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, uri::PathAndQuery};
@@ -122,7 +124,11 @@ fn written_tail(tail: &Tail) {
         (Tail::Progress { report: read, .. }, Tail::Progress { report, .. }) => {
             same_report(read, report);
         }
-        (Tail::Outcome { outcome: read, .. }, Tail::Outcome { outcome, .. }) => {
+        (
+            Tail::Outcome { kept: read_kept, outcome: read, .. },
+            Tail::Outcome { kept, outcome, .. },
+        ) => {
+            assert_eq!(read_kept, kept);
             same_outcome(read, outcome);
         }
         (read, tail) => panic!("{read:?} instead of {tail:?}"),
@@ -216,7 +222,8 @@ fn tail(from: &mut Unstructured<'_>) -> Result<Tail> {
                 true => Outcome::Response(Box::new(response(from)?)),
                 false => Outcome::Failure(failure(from)?),
             };
-            Tail::Outcome { revision, ended: time, outcome }
+            let kept = Duration::from_millis(from.arbitrary()?);
+            Tail::Outcome { revision, ended: time, kept, outcome }
         }
     })
 }

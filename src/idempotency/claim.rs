@@ -40,13 +40,10 @@ impl Scope {
         Self(scope)
     }
 
-    /// What a store files the key under. A key that was released has another `turn`.
-    ///
-    /// Hashed, so that a store does not hold keys.
-    pub(crate) fn index(&self, key: &IdempotencyKey, turn: u32) -> [u8; 32] {
+    /// What a store files the key under: hashed, so that it does not hold keys.
+    pub(crate) fn index(&self, key: &IdempotencyKey) -> [u8; 32] {
         let mut hash = Sha256::new();
         hash.update(b"respond-async key");
-        hash.update(turn.to_le_bytes());
         hash.update(&self.0);
         hash.update(key.as_bytes());
         hash.finalize().into()
@@ -123,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn whose_for_what_and_which_turn_make_different_entries() {
+    fn whose_and_for_what_make_different_entries() {
         let (alice, bob) = (Principal::from("alice"), Principal::from("bob"));
         let (post, put) = (Method::POST, Method::PUT);
         let scopes = [
@@ -135,8 +132,8 @@ mod tests {
         ];
         let mut entries = Vec::new();
         for scope in &scopes {
-            for (key, turn) in [(key("k"), 0), (key("k"), 1), (key("l"), 0)] {
-                entries.push(scope.index(&key, turn));
+            for key in [key("k"), key("l")] {
+                entries.push(scope.index(&key));
             }
         }
         let all = entries.len();
@@ -150,7 +147,7 @@ mod tests {
         let post = Method::POST;
         let one = Scope::new(Some(&Principal::from("a")), &post, "/bc");
         let other = Scope::new(Some(&Principal::from("aPOST")), &post, "/bc");
-        assert_ne!(one.index(&key("k"), 0), other.index(&key("k"), 0));
+        assert_ne!(one.index(&key("k")), other.index(&key("k")));
     }
 
     #[test]

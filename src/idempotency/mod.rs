@@ -40,11 +40,11 @@ pub enum Duplicate {
     Refuse,
 }
 
-/// Whether a key whose operation ended so is free again: the request was turned away or never run,
+/// Whether a key whose operation ended so is free again: the request was turned away or never begun,
 /// and sending it again is what its caller should do.
 pub(crate) fn is_released(outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Response(response) => matches!(response.status.as_u16(), 401 | 403 | 429 | 503),
-        Outcome::Failure(failure) => *failure == Failure::Abandoned,
+        Outcome::Failure(failure) => matches!(failure, Failure::Abandoned | Failure::NotBegun),
     }
 }

@@ -5,7 +5,7 @@ use super::{Claimant, REPLAYED, TRUE};
 use crate::{
     body::StoredBody,
     dialect::Problem,
-    idempotency::{Duplicate, is_released},
+    idempotency::Duplicate,
     operation::{Failure, Fingerprint, Head, Key, OperationId, Outcome, Snapshot},
     status::Subject,
     store::Record,
@@ -15,18 +15,14 @@ use crate::{
 pub(super) enum Joined {
     /// This is the response to the call.
     Answered(Box<Response<StoredBody>>),
-    /// It had ended so that its key is free again. Its own end is the response only if the key
-    /// cannot be claimed.
-    Released(Box<Response<StoredBody>>),
-    /// It is gone.
+    /// It is gone, or was never begun, and the key is free.
     Vanished,
 }
 
 // === impl Claimant ===
 
 impl Claimant {
-    /// Waits for the end of the operation, if the request is the same, until the deadline. A key
-    /// that is free again is so for every request.
+    /// Waits for the end of the operation, if the request is the same, until the deadline.
     pub(super) async fn join(&self, record: Record, fingerprint: Fingerprint) -> Joined {
         let status = &self.guard.status;
         let (id, stored) = match self.read(&record) {
@@ -34,12 +30,12 @@ impl Claimant {
             // Nobody knows what the key stands for, so nothing is run under it.
             None => return answered(status.error(Problem::NotBegun)),
         };
-        let is_same = stored == fingerprint;
+        if stored != fingerprint {
+            return answered(status.error(Problem::KeyReused));
+        }
         let subject = Subject { id, who: self.facts.principal.as_ref() };
-        let was_closed = record.is_closed();
-        let read = match (was_closed, self.guard.keys.duplicate) {
+        let read = match (record.is_closed(), self.guard.keys.duplicate) {
             (true, _) => subject.understand(Ok(Some(record))),
-            (false, _) if !is_same => return answered(status.error(Problem::KeyReused)),
             (false, Duplicate::Refuse) => return answered(status.error(Problem::KeyBusy)),
             (false, Duplicate::Join) => status.wait_until(subject, self.deadline).await,
         };
@@ -48,18 +44,10 @@ impl Claimant {
             Err(Problem::Unknown) => return Joined::Vanished,
             Err(problem) => return answered(status.error(problem)),
         };
-        let Some(outcome) = operation.outcome() else {
-            return answered(self.guard.accepted(self.facts.kind, &operation, self.facts.applied));
-        };
-        // Those who have waited for it are given what it was given.
-        let is_free = is_released(outcome) && (was_closed || is_abandoned(outcome));
-        let answer = match is_same {
-            true => self.replay(&operation),
-            false => status.error(Problem::KeyReused),
-        };
-        match is_free {
-            true => Joined::Released(Box::new(answer)),
-            false => answered(answer),
+        match operation.outcome() {
+            None => answered(self.guard.accepted(self.facts.kind, &operation, self.facts.applied)),
+            Some(Outcome::Failure(Failure::NotBegun)) => Joined::Vanished,
+            Some(_) => answered(self.replay(&operation)),
         }
     }
 
@@ -81,10 +69,6 @@ impl Claimant {
         response.headers_mut().insert(REPLAYED, TRUE);
         response
     }
-}
-
-fn is_abandoned(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Failure(Failure::Abandoned))
 }
 
 fn answered(response: Response<StoredBody>) -> Joined {

@@ -47,10 +47,6 @@ pub(crate) struct Claimant {
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 const TRUE: HeaderValue = HeaderValue::from_static("true");
 
-/// How often a key is tried again whose operation was found to have released it. Each turn was the
-/// end of an earlier request; beyond that many the last one's end stands.
-const MOST_TURNS: u32 = 64;
-
 /// How often an operation may vanish between two looks before its caller is sent away.
 const MOST_VANISHED: u32 = 2;
 
@@ -78,9 +74,9 @@ where
             Err(problem) => return Ok(status.error(problem)),
         };
         let fingerprint = upload.fingerprint(&claimant.facts.target, &parts.headers);
-        let (mut turn, mut vanished) = (0, 0);
+        let mut vanished = 0;
         loop {
-            let record = match claimant.claim(fingerprint, turn).await {
+            let record = match claimant.claim(fingerprint).await {
                 None => return Ok(status.error(Problem::NotBegun)),
                 Some(Recorded::Ours(ward)) => {
                     return claimant.run(ward, service, parts, upload).await;
@@ -88,10 +84,9 @@ where
                 Some(Recorded::Theirs(record)) => record,
             };
             match claimant.join(*record, fingerprint).await {
-                Joined::Released(_) if turn < MOST_TURNS => turn += 1,
                 Joined::Vanished if vanished < MOST_VANISHED => vanished += 1,
                 Joined::Vanished => return Ok(status.error(Problem::KeyBusy)),
-                Joined::Answered(answer) | Joined::Released(answer) => {
+                Joined::Answered(answer) => {
                     upload.discard(&parts).await;
                     return Ok(*answer);
                 }
@@ -116,14 +111,14 @@ impl Claimant {
 
     /// Creates an operation under the key, unless there is one. `None` if nobody knows whether there
     /// is.
-    async fn claim(&self, fingerprint: Fingerprint, turn: u32) -> Option<Recorded> {
+    async fn claim(&self, fingerprint: Fingerprint) -> Option<Recorded> {
         let runner = &self.guard.runner;
         let space = runner.parking().enter()?;
         let salt = Salt::random();
         let id = self.scope.operation(&self.key, &salt);
         let shared = Arc::new(Shared::new(id));
         let head = self.facts.head(&shared, Some(Keyed { salt, fingerprint }));
-        let idempotency = Some(self.scope.index(&self.key, turn));
+        let idempotency = Some(self.scope.index(&self.key));
         let span = self.facts.span.clone();
         let acceptance = runner.accept(Entry { shared, head, idempotency, space, span });
         timeout(runner.limits().store_timeout, acceptance).await.ok().flatten()

@@ -9,7 +9,7 @@
 //! without being copied. Whatever the bytes are, decoding ends with a value or a [`DecodeError`]:
 //! lengths are checked before anything is allocated.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, uri::PathAndQuery};
@@ -34,8 +34,18 @@ pub(crate) struct Head {
 /// The part that is written again and again.
 #[derive(Clone, Debug)]
 pub(crate) enum Tail {
-    Progress { revision: u64, updated: Timestamp, report: Report },
-    Outcome { revision: u64, ended: Timestamp, outcome: Outcome },
+    Progress {
+        revision: u64,
+        updated: Timestamp,
+        report: Report,
+    },
+    /// It is kept for so long after its end.
+    Outcome {
+        revision: u64,
+        ended: Timestamp,
+        kept: Duration,
+        outcome: Outcome,
+    },
 }
 
 /// What is known of the work while it goes on.
@@ -122,17 +132,19 @@ impl Tail {
                 fields.report(report);
                 fields.finish(&Bytes::new())
             }
-            Self::Outcome { revision, ended, outcome: Outcome::Failure(failure) } => {
+            Self::Outcome { revision, ended, kept, outcome: Outcome::Failure(failure) } => {
                 let mut fields = Fields::new(FAILURE);
                 fields.number(*revision);
                 fields.time(*ended);
+                fields.duration(*kept);
                 fields.0.put_u8(failure.to_stored());
                 fields.finish(&Bytes::new())
             }
-            Self::Outcome { revision, ended, outcome: Outcome::Response(response) } => {
+            Self::Outcome { revision, ended, kept, outcome: Outcome::Response(response) } => {
                 let mut fields = Fields::new(RESPONSE);
                 fields.number(*revision);
                 fields.time(*ended);
+                fields.duration(*kept);
                 fields.0.put_u16_le(response.status.as_u16());
                 fields.headers(&response.headers);
                 fields.option(response.trailers.as_ref(), Fields::headers);
@@ -153,12 +165,14 @@ impl Tail {
                 Ok(Self::Progress { revision, updated: time, report })
             }
             FAILURE => {
+                let kept = fields.duration()?;
                 let failure = Failure::from_stored(fields.byte()?).ok_or(DecodeError::Malformed)?;
                 fields.end()?;
                 let outcome = Outcome::Failure(failure);
-                Ok(Self::Outcome { revision, ended: time, outcome })
+                Ok(Self::Outcome { revision, ended: time, kept, outcome })
             }
             RESPONSE => {
+                let kept = fields.duration()?;
                 let status =
                     StatusCode::from_u16(fields.short()?).map_err(|_| DecodeError::Malformed)?;
                 let headers = fields.headers()?;
@@ -166,7 +180,7 @@ impl Tail {
                 let body = bytes.slice_ref(fields.0);
                 let response = StoredResponse { status, headers, body, trailers };
                 let outcome = Outcome::Response(Box::new(response));
-                Ok(Self::Outcome { revision, ended: time, outcome })
+                Ok(Self::Outcome { revision, ended: time, kept, outcome })
             }
             _ => Err(DecodeError::Misplaced),
         }
@@ -238,6 +252,10 @@ impl Fields {
 
     fn time(&mut self, time: Timestamp) {
         self.number(time.unix_millis());
+    }
+
+    fn duration(&mut self, duration: Duration) {
+        self.number(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
     }
 
     fn stage(&mut self, stage: Stage) {
@@ -345,6 +363,10 @@ impl<'a> Reader<'a> {
 
     fn time(&mut self) -> Decoded<Timestamp> {
         self.number().map(Timestamp::from_unix_millis)
+    }
+
+    fn duration(&mut self) -> Decoded<Duration> {
+        self.number().map(Duration::from_millis)
     }
 
     fn stage(&mut self) -> Decoded<Stage> {

@@ -47,13 +47,15 @@ pub enum Failure {
     Lost,
     /// Nobody was told of the operation: its caller was answered directly, or left before.
     Abandoned,
+    /// It could not be recorded in time, or its caller left before, so the service was not called.
+    NotBegun,
 }
 
 // === impl Failure ===
 
 impl Failure {
     /// Every failure with the number it is stored under. Numbers are never reused.
-    const STORED: [(u8, Self); 9] = [
+    const STORED: [(u8, Self); 10] = [
         (1, Self::Canceled),
         (2, Self::Error),
         (3, Self::Panic),
@@ -63,6 +65,7 @@ impl Failure {
         (7, Self::ShutDown),
         (8, Self::Lost),
         (9, Self::Abandoned),
+        (10, Self::NotBegun),
     ];
 
     pub(crate) fn to_stored(self) -> u8 {
@@ -86,6 +89,7 @@ impl Failure {
             Self::ShutDown => "shutDown",
             Self::Lost => "lost",
             Self::Abandoned => "abandoned",
+            Self::NotBegun => "notBegun",
         }
     }
 }
@@ -104,6 +108,7 @@ impl fmt::Display for Failure {
             }
             Self::Lost => "The server that ran the operation is gone; its outcome is unknown.",
             Self::Abandoned => "The call was answered directly.",
+            Self::NotBegun => "The request was not begun, and can be sent again.",
         })
     }
 }

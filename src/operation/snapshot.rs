@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use http::{Method, uri::PathAndQuery};
 
 use super::{
@@ -76,14 +74,13 @@ impl Snapshot {
         }
     }
 
-    /// An operation as it is stored. `dies_in` is the remaining life of a closed one.
+    /// An operation as it is stored, open or closed.
     pub(crate) fn stored(
         id: OperationId,
         head: &[u8],
         tail: &bytes::Bytes,
         cancel_requested: bool,
-        dies_in: Option<Duration>,
-        now: Timestamp,
+        is_closed: bool,
     ) -> Result<Self, DecodeError> {
         let accepted = Self::accepted(id, Head::decode(head)?);
         let mut snapshot = Self { cancel_requested, ..accepted };
@@ -96,8 +93,12 @@ impl Snapshot {
                 snapshot.updated = updated;
                 snapshot.state = State::of_report(report);
             }
-            Tail::Outcome { revision, ended, outcome } => {
-                let expires = now.after(dies_in.ok_or(DecodeError::Misplaced)?);
+            Tail::Outcome { revision, ended, kept, outcome } => {
+                if !is_closed {
+                    return Err(DecodeError::Misplaced);
+                }
+                // By the clock of whoever closed it: the same at every look.
+                let expires = ended.after(kept);
                 snapshot.revision = revision;
                 snapshot.updated = ended;
                 snapshot.state = State::Ended { outcome, expires };

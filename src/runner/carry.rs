@@ -13,7 +13,7 @@ use http_body_util::Full;
 use tracing::{Instrument, warn};
 
 use super::{
-    close::{Close, IfMissing},
+    close::{Ending, IfMissing},
     until::Until,
     ward::Ward,
 };
@@ -55,7 +55,7 @@ impl Ward {
     async fn close(self, outcome: Outcome) {
         let parked = self.release();
         let retention = parked.runner.limits.retention;
-        Close { outcome, retention, if_missing: IfMissing::Recreate }.store(parked).await;
+        Ending { outcome, retention, if_missing: IfMissing::Recreate }.store(parked).await;
     }
 
     /// Receives the response, then stores it.

@@ -8,13 +8,14 @@ use tracing::{error, warn};
 use super::{backoff::Backoff, create::Attempt, parked::Parked};
 use crate::{
     clock::unix_now,
+    idempotency::is_released,
     operation::{Failure, Fence, Outcome, Tail},
-    store::{OperationStore, StoreError, Written},
+    store::{Claim, Close, OperationStore, StoreError, Written},
 };
 
 /// How an operation is to be closed.
 #[derive(Debug)]
-pub(super) struct Close {
+pub(super) struct Ending {
     pub(super) outcome: Outcome,
     pub(super) retention: Duration,
     pub(super) if_missing: IfMissing,
@@ -29,9 +30,9 @@ pub(super) enum IfMissing {
     Accept,
 }
 
-// === impl Close ===
+// === impl Ending ===
 
-impl Close {
+impl Ending {
     /// Stores the end, again and again until the store has said what became of it. The operation
     /// keeps its place, and its result counts as unsaved, until then.
     pub(super) async fn store(mut self, parked: Parked) {
@@ -39,11 +40,12 @@ impl Close {
         let (key, revision) = (parked.key, parked.shared.next_revision());
         let mut backoff = Backoff::of(key);
         let mut saved = None;
+        let claim = if is_released(&self.outcome) { Claim::Release } else { Claim::Keep };
+        let close = Close { retention: self.retention, claim };
         // Encoded once: the response itself is not kept beside its bytes.
-        let mut tail = encode(revision, self.outcome);
+        let mut tail = encode(revision, self.outcome, close);
         loop {
-            let close = Some(self.retention);
-            match runner.store.write(key, parked.hold.fence(), tail.clone(), close).await {
+            match runner.store.write(key, parked.hold.fence(), tail.clone(), Some(close)).await {
                 Ok(Written::Applied) => {
                     runner.hub.ended(key);
                     return;
@@ -67,7 +69,7 @@ impl Close {
                 Err(error) => {
                     warn!(operation = %key, %error, "the outcome could not be stored");
                     if let StoreError::TooLarge = error {
-                        tail = encode(revision, Outcome::Failure(Failure::TooLarge));
+                        tail = encode(revision, Outcome::Failure(Failure::TooLarge), close);
                     }
                     saved.get_or_insert_with(|| runner.parking.save(tail.len()));
                     backoff.wait().await;
@@ -77,8 +79,8 @@ impl Close {
     }
 }
 
-fn encode(revision: u64, outcome: Outcome) -> Bytes {
-    Tail::Outcome { revision, ended: unix_now(), outcome }.encode()
+fn encode(revision: u64, outcome: Outcome, close: Close) -> Bytes {
+    Tail::Outcome { revision, ended: unix_now(), kept: close.retention, outcome }.encode()
 }
 
 /// Stores an operation again that the store has lost. `None` if somebody else has it.

@@ -9,7 +9,7 @@ use super::Runner;
 use crate::{
     clock::unix_now,
     operation::{Failure, Outcome, Owner, Tail, Takeover},
-    store::{OperationStore, Record, StoreError},
+    store::{Close, OperationStore, Record, StoreError},
 };
 
 /// How many operations are adopted, or swept, at a time.
@@ -76,9 +76,10 @@ impl Runner {
         };
         info!(operation = %record.key, ?failure, "closing an operation whose process is gone");
         let outcome = Outcome::Failure(failure);
-        let tail = Tail::Outcome { revision, ended: unix_now(), outcome }.encode();
-        let close = Some(self.limits.retention);
-        self.store.write(record.key, record.fence, tail, close).await?;
+        let close = Close::keep(self.limits.retention);
+        let kept = close.retention;
+        let tail = Tail::Outcome { revision, ended: unix_now(), kept, outcome }.encode();
+        self.store.write(record.key, record.fence, tail, Some(close)).await?;
         self.hub.ended(record.key);
         Ok(())
     }

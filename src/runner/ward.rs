@@ -3,7 +3,7 @@ use std::{ops::Deref, time::Duration};
 use tokio::sync::oneshot;
 
 use super::{
-    close::{Close, IfMissing},
+    close::{Ending, IfMissing},
     parked::Parked,
 };
 use crate::operation::{Failure, Outcome};
@@ -25,8 +25,15 @@ pub(crate) struct Ward {
 
 impl Ward {
     /// Nobody has been told of the operation: dropped, it is abandoned.
+    ///
+    /// But others may have joined one that has a key, and have been told of it: it has failed before
+    /// it was begun.
     pub(super) fn unannounced(parked: Parked, retention: Duration) -> Self {
-        Self { parked: Some(parked), failure: Failure::Abandoned, retention }
+        let (failure, retention) = match parked.idempotency {
+            None => (Failure::Abandoned, retention),
+            Some(_) => (Failure::NotBegun, parked.runner.limits.retention),
+        };
+        Self { parked: Some(parked), failure, retention }
     }
 
     /// Its caller has been told: dropped, it has failed by a panic.
@@ -63,8 +70,8 @@ impl Drop for Ward {
         // Without a runtime nothing can be done: the lease will end, and others see to the rest.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             let (outcome, retention) = (Outcome::Failure(self.failure), self.retention);
-            let close = Close { outcome, retention, if_missing: IfMissing::Accept };
-            runtime.spawn(close.store(parked));
+            let ending = Ending { outcome, retention, if_missing: IfMissing::Accept };
+            runtime.spawn(ending.store(parked));
         }
     }
 }

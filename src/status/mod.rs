@@ -16,7 +16,6 @@ use tracing::warn;
 pub use self::service::StatusService;
 use crate::{
     body::StoredBody,
-    clock::unix_now,
     dialect::{
         Command, Dialect, Links, Mount, Patch, Preference, Problem, RESPOND_ASYNC, Reply, Resource,
         Route, STORED,
@@ -170,8 +169,10 @@ impl Subject<'_> {
     pub(crate) fn understand(self, read: Result<Option<Record>, StoreError>) -> Read {
         let id = self.id;
         match read {
-            Ok(Some(Record { key, head, tail, cancel, dies_in, .. })) => {
-                let read = Snapshot::stored(id, &head, &tail, cancel, dies_in, unix_now());
+            Ok(Some(record)) => {
+                let is_closed = record.is_closed();
+                let Record { key, head, tail, cancel, .. } = record;
+                let read = Snapshot::stored(id, &head, &tail, cancel, is_closed);
                 let operation = read.map_err(|error| corrupt(id, key, &error))?;
                 operation.admits(self.who).then_some(operation).ok_or(Problem::Unknown)
             }

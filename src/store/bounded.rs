@@ -4,7 +4,7 @@ use bytes::Bytes;
 use tokio::time::timeout;
 
 use super::{
-    Beat, Creation, Fence, Key, NewOperation, OperationStore, Owner, Record, SharedStore,
+    Beat, Close, Creation, Fence, Key, NewOperation, OperationStore, Owner, Record, SharedStore,
     StoreError, Written,
 };
 
@@ -51,7 +51,7 @@ impl OperationStore for BoundedStore {
         key: Key,
         by: Fence,
         tail: Bytes,
-        close: Option<Duration>,
+        close: Option<Close>,
     ) -> Result<Written, StoreError> {
         self.bound(self.store.write(key, by, tail, close)).await
     }

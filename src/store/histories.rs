@@ -11,8 +11,8 @@ use proptest::{
 };
 
 use super::{
-    Beat, Creation, Fence, Key, NewOperation, OperationStore, Owner, Record, StoreError, Written,
-    model::Model,
+    Beat, Claim, Close, Creation, Fence, Key, NewOperation, OperationStore, Owner, Record,
+    StoreError, Written, model::Model,
 };
 
 /// The model, and its time.
@@ -33,7 +33,7 @@ pub(super) enum Request {
         key: Key,
         by: Fence,
         tail: Bytes,
-        close: Option<Duration>,
+        close: Option<Close>,
     },
     Cancel(Key),
     Adopt(Owner, u32),
@@ -95,9 +95,13 @@ impl Reference {
         fitting.push((key(0), Fence::first(owner(0))));
         let fence = (any_owner(), 1_u64..4).prop_map(|(owner, epoch)| Fence { owner, epoch });
         let target = prop_oneof![3 => select(fitting), 1 => (any_key(), fence)];
-        let write = (target, 0_u8..3, proptest::option::of(quarters(0..20))).prop_map(
-            |((key, by), tail, close)| Request::Write { key, by, tail: bytes(tail), close },
-        );
+        let claim = select(vec![Claim::Keep, Claim::Release]);
+        let close =
+            (quarters(0..20), claim).prop_map(|(retention, claim)| Close { retention, claim });
+        let write =
+            (target, 0_u8..3, proptest::option::of(close)).prop_map(|((key, by), tail, close)| {
+                Request::Write { key, by, tail: bytes(tail), close }
+            });
         let heartbeat = (any_owner(), quarters(0..13));
         prop_oneof![
             3 => quarters(0..9).prop_map(Request::Wait),

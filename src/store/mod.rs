@@ -27,7 +27,7 @@
 //! use std::{sync::atomic::{AtomicU64, Ordering}, time::Duration};
 //! use bytes::Bytes;
 //! use tower_respond_async::store::{
-//!     Beat, Creation, Fence, Key, NewOperation, OperationStore, Owner, Record, StoreError, Written,
+//!     Beat, Close, Creation, Fence, Key, NewOperation, OperationStore, Owner, Record, StoreError, Written,
 //! };
 //!
 //! struct Counting<S> {
@@ -57,7 +57,7 @@
 //!         key: Key,
 //!         by: Fence,
 //!         tail: Bytes,
-//!         close: Option<Duration>,
+//!         close: Option<Close>,
 //!     ) -> Result<Written, StoreError> {
 //!         self.count().write(key, by, tail, close).await
 //!     }
@@ -128,7 +128,8 @@ pub trait OperationStore: Send + Sync + 'static {
     fn get(&self, key: Key) -> impl Future<Output = Result<Option<Record>, StoreError>> + Send;
 
     /// Replaces the tail of an open operation held under the fence `by`, and with `close` closes
-    /// it: it is then kept for that long, by the store's clock, and never changes again.
+    /// it: it is then kept for that long, by the store's clock, and never changes again. If its claim
+    /// is released, its idempotency key is free from the same moment on.
     ///
     /// A lease that ended does not matter while nobody has adopted the operation. Closing what is
     /// closed under the same fence with the same bytes is [`Written::Applied`] again, or
@@ -139,7 +140,7 @@ pub trait OperationStore: Send + Sync + 'static {
         key: Key,
         by: Fence,
         tail: Bytes,
-        close: Option<Duration>,
+        close: Option<Close>,
     ) -> impl Future<Output = Result<Written, StoreError>> + Send;
 
     /// Marks an open operation as to be cancelled, and returns it; a closed one is returned
@@ -200,6 +201,24 @@ pub struct Record {
     pub tail: Bytes,
 }
 
+/// How an operation is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Close {
+    /// How long it is kept from now on, by the store's clock.
+    pub retention: Duration,
+    /// What becomes of its idempotency key, if it has one.
+    pub claim: Claim,
+}
+
+/// What becomes of an operation's idempotency key when it is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// It is the operation's until that is dead.
+    Keep,
+    /// It is free at once: the operation lives on without it.
+    Release,
+}
+
 /// The answer to [`OperationStore::heartbeat`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Beat {
@@ -229,6 +248,20 @@ pub enum Written {
     Fenced,
     /// There is no such operation, or it is dead.
     Missing,
+}
+
+// === impl Close ===
+
+impl Close {
+    /// The operation is kept for so long, and its idempotency key with it.
+    pub fn keep(retention: Duration) -> Self {
+        Self { retention, claim: Claim::Keep }
+    }
+
+    /// The operation is kept for so long; its idempotency key is free.
+    pub fn release(retention: Duration) -> Self {
+        Self { retention, claim: Claim::Release }
+    }
 }
 
 // === impl Record ===

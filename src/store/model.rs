@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 
-use super::{Beat, Creation, Fence, Key, NewOperation, Owner, Record, Written};
+use super::{Beat, Claim, Close, Creation, Fence, Key, NewOperation, Owner, Record, Written};
 use crate::operation::{Effect, Event, Life};
 
 #[derive(Clone, Debug, Default)]
@@ -81,14 +81,20 @@ impl Model {
         key: Key,
         by: Fence,
         tail: Bytes,
-        close: Option<Duration>,
+        close: Option<Close>,
     ) -> Written {
         let event = match close {
             None => Event::Write { by, tail },
-            Some(retention) => Event::Close { by, tail, retention },
+            Some(Close { retention, .. }) => Event::Close { by, tail, retention },
         };
+        let was_open = self.get(now, key).is_some_and(|record| !record.is_closed());
         match self.on(now, key, event) {
-            Effect::Applied => Written::Applied,
+            Effect::Applied => {
+                if was_open && close.is_some_and(|close| close.claim == Claim::Release) {
+                    self.release(key);
+                }
+                Written::Applied
+            }
             Effect::Missing => Written::Missing,
             Effect::Fenced => Written::Fenced,
             effect => unreachable!("a write that had the effect {effect:?}"),
@@ -123,6 +129,12 @@ impl Model {
 
     pub(crate) fn forget(&mut self, now: Duration, key: Key) {
         self.on(now, key, Event::Forget);
+    }
+
+    fn release(&mut self, key: Key) {
+        for kept in self.operations.iter_mut().filter(|kept| kept.key == key) {
+            kept.idempotency = None;
+        }
     }
 
     fn on(&mut self, now: Duration, key: Key, event: Event) -> Effect {

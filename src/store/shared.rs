@@ -3,7 +3,8 @@ use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 use bytes::Bytes;
 
 use super::{
-    Beat, Creation, Fence, Key, NewOperation, OperationStore, Owner, Record, StoreError, Written,
+    Beat, Close, Creation, Fence, Key, NewOperation, OperationStore, Owner, Record, StoreError,
+    Written,
 };
 
 /// Any [`OperationStore`], cheap to clone: what the layer holds, so that its types do not depend on
@@ -26,13 +27,7 @@ trait ErasedStore: Send + Sync {
     fn heartbeat(&self, owner: Owner, ttl: Duration) -> Reply<'_, Beat>;
     fn create(&self, operation: NewOperation) -> Reply<'_, Creation>;
     fn get(&self, key: Key) -> Reply<'_, Option<Record>>;
-    fn write(
-        &self,
-        key: Key,
-        by: Fence,
-        tail: Bytes,
-        close: Option<Duration>,
-    ) -> Reply<'_, Written>;
+    fn write(&self, key: Key, by: Fence, tail: Bytes, close: Option<Close>) -> Reply<'_, Written>;
     fn cancel(&self, key: Key) -> Reply<'_, Option<Record>>;
     fn adopt(&self, by: Owner, limit: u32) -> Reply<'_, Vec<Record>>;
     fn forget(&self, key: Key) -> Reply<'_, ()>;
@@ -72,7 +67,7 @@ impl OperationStore for SharedStore {
         key: Key,
         by: Fence,
         tail: Bytes,
-        close: Option<Duration>,
+        close: Option<Close>,
     ) -> Result<Written, StoreError> {
         self.0.write(key, by, tail, close).await
     }
@@ -109,13 +104,7 @@ impl<S: OperationStore> ErasedStore for S {
         Box::pin(OperationStore::get(self, key))
     }
 
-    fn write(
-        &self,
-        key: Key,
-        by: Fence,
-        tail: Bytes,
-        close: Option<Duration>,
-    ) -> Reply<'_, Written> {
+    fn write(&self, key: Key, by: Fence, tail: Bytes, close: Option<Close>) -> Reply<'_, Written> {
         Box::pin(OperationStore::write(self, key, by, tail, close))
     }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use tokio::time::sleep;
+use tower_respond_async::Builder;
 
 use crate::{
     bed::{Plan, Server, assert_own, assert_replayed},
@@ -103,4 +104,17 @@ async fn another_request_may_take_a_released_key() {
     assert_replayed(&server.upload("k", &[], "right").await, 2);
     let first = server.upload("k", &[], "wrong").await;
     assert_eq!(first.status, StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_stays_with_its_operation_when_the_one_that_released_it_is_forgotten() {
+    let server = Server::with([(1, 429), (100, 200)], |builder: Builder| {
+        builder.retention(Duration::from_secs(60))
+    });
+    assert_own(&server.post("/work", "k").await, 1);
+    sleep(Duration::from_secs(50)).await;
+    let running = server.accepted("/work", "k").await;
+    sleep(Duration::from_secs(20)).await;
+    assert_eq!(server.accepted("/work", "k").await.id, running.id);
+    assert_eq!(server.work.begun(), 2);
 }

@@ -256,3 +256,42 @@ async fn an_operation_whose_lost_key_was_taken_is_found_at_its_url_all_the_same(
     assert_eq!(server.handle.parked(), 0);
     assert!(stored(&store, key_of(&first)).await.unwrap().is_closed());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_key_stays_with_its_operation_when_a_creation_in_doubt_is_forgotten() {
+    let store = memory();
+    store.faults().next(Verb::Create, Fault::lose_reply());
+    let server = server(&store, [(300, 200)]);
+    // Its caller is told that nothing was begun; the record of it is closed.
+    store.faults().always(Verb::Create, Fault::lose_reply());
+    assert_not_begun(&server.post("/work", "k").await);
+    store.faults().heal();
+    sleep(Duration::from_secs(10)).await;
+    let running = server.accepted("/work", "k").await;
+    sleep(Duration::from_secs(100)).await;
+    assert_eq!(server.accepted("/work", "k").await.id, running.id);
+    assert_eq!(server.work.begun(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_promised_an_operation_that_was_never_begun_is_told_so() {
+    let store = memory();
+    store.faults().always(Verb::Create, Fault::lose_reply());
+    let server = server(&store, [(1, 200)]);
+    assert_not_begun(&server.post("/work", "k").await);
+    store.faults().heal();
+    let impatient = [ALICE, key("k"), ("prefer", "wait=0")];
+    let promised = server.ask(Method::POST, "/work", &impatient).await;
+    sleep(Duration::from_secs(20)).await;
+    if promised.status == StatusCode::ACCEPTED {
+        let accepted = Accepted::of(promised);
+        let end = server.get(&accepted.result_url).await;
+        assert!(end.status == 200 || end.code() == "notBegun", "{end:?}");
+    }
+    assert_replayed_or_own(&server.post("/work", "k").await);
+    assert_eq!(server.work.begun(), 1);
+}
+
+fn assert_replayed_or_own(answer: &Answer) {
+    assert_eq!((answer.status, answer.header("x-run")), (StatusCode::OK, Some("1")), "{answer:?}");
+}

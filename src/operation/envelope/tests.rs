@@ -2,6 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+const KEPT: Duration = Duration::from_secs(60);
+
 fn head() -> Head {
     Head {
         created: Timestamp::from_unix_millis(1_795_348_800_250),
@@ -28,7 +30,7 @@ fn response(body: &'static [u8]) -> StoredResponse {
 }
 
 fn ended(outcome: Outcome) -> Tail {
-    Tail::Outcome { revision: 7, ended: Timestamp::from_unix_millis(5), outcome }
+    Tail::Outcome { revision: 7, ended: Timestamp::from_unix_millis(5), kept: KEPT, outcome }
 }
 
 #[test]
@@ -53,7 +55,7 @@ fn whose_it_is_and_its_key_are_read_as_they_were_written() {
 fn a_response_is_read_as_it_was_written() {
     let written = response(b"\x00\x01binary");
     let bytes = ended(Outcome::Response(Box::new(written.clone()))).encode();
-    let Ok(Tail::Outcome { revision: 7, outcome: Outcome::Response(read), .. }) =
+    let Ok(Tail::Outcome { revision: 7, kept: KEPT, outcome: Outcome::Response(read), .. }) =
         Tail::decode(&bytes)
     else {
         panic!("not the outcome that was written");
@@ -78,7 +80,7 @@ fn progress_and_failures_are_read_as_they_were_written() {
     let bytes = ended(Outcome::Failure(Failure::Lost)).encode();
     assert!(matches!(
         Tail::decode(&bytes),
-        Ok(Tail::Outcome { outcome: Outcome::Failure(Failure::Lost), .. })
+        Ok(Tail::Outcome { kept: KEPT, outcome: Outcome::Failure(Failure::Lost), .. })
     ));
 }
 

@@ -12,7 +12,7 @@ use tokio::{runtime, task};
 
 use super::{
     super::{
-        Beat, Creation, Fence, Key, NewOperation, OperationStore, Owner, Record, StoreError,
+        Beat, Close, Creation, Fence, Key, NewOperation, OperationStore, Owner, Record, StoreError,
         Written,
     },
     check::{Checked, Stop},
@@ -240,7 +240,7 @@ impl<S: OperationStore> Verbs<S> {
         key: Key,
         by: Fence,
         tail: impl Into<Bytes>,
-        close: Option<Duration>,
+        close: Option<Close>,
     ) -> Result<Written, StoreError> {
         self.store.write(key, by, tail.into(), close).await
     }
@@ -261,7 +261,13 @@ impl<S: OperationStore> Verbs<S> {
         tail: impl Into<Bytes>,
         ticks: u32,
     ) -> Checked<Written> {
-        answered("write", self.try_write(key, by, tail, Some(self.tick * ticks)).await)
+        answered("write", self.try_write(key, by, tail, Some(Close::keep(self.tick * ticks))).await)
+    }
+
+    /// Closes what is open under this fence so that its idempotency key is free.
+    pub(super) async fn close_and_release(&self, key: Key, by: Fence) -> Checked<Written> {
+        let close = Close::release(self.tick * LONG);
+        answered("write", self.try_write(key, by, &b"end"[..], Some(close)).await)
     }
 
     /// Closes what is open under this fence, in preparation of what the case is about.

@@ -12,8 +12,8 @@ use tokio::{
 
 use super::{
     super::{
-        Beat, Creation, Fence, Key, MemoryStore, NewOperation, OperationStore, Owner, Record,
-        StoreError, Written,
+        Beat, Claim, Close, Creation, Fence, Key, MemoryStore, NewOperation, OperationStore, Owner,
+        Record, StoreError, Written,
         histories::{
             Answer, CAPACITY, Reference, Request, ask, config, keys, owner, paused, quarters,
         },
@@ -145,7 +145,7 @@ async fn take_over(store: &FaultyStore<Watched>) {
     };
     // The reply to the first two was lost.
     for Record { key, fence, .. } in records {
-        let close = Some(Duration::from_secs(1));
+        let close = Some(Close::keep(Duration::from_secs(1)));
         let close = Request::Write { key, by: fence, tail: Bytes::new(), close };
         assert_eq!(answered(store, close).await, Answer::Written(Written::Applied));
     }
@@ -250,7 +250,7 @@ impl OperationStore for Watched {
         key: Key,
         by: Fence,
         tail: Bytes,
-        close: Option<Duration>,
+        close: Option<Close>,
     ) -> Result<Written, StoreError> {
         match self.watch(Request::Write { key, by, tail, close }).await? {
             Answer::Written(written) => Ok(written),
@@ -308,6 +308,7 @@ impl Seen {
             let before = before.filter(|before| !before.is_dead_at(now));
             if let Some(record) = after {
                 let idempotency = match (before, request) {
+                    (Some(before), _) if before.is_released_by(request, record) => None,
                     (Some(before), _) => before.idempotency,
                     (None, Request::Create(operation)) => operation.idempotency,
                     (None, _) => None,
@@ -349,11 +350,21 @@ impl Sighting {
     fn may_go(&self, request: &Request) -> bool {
         match request {
             Request::Forget(key) => *key == self.record.key && self.record.is_closed(),
-            Request::Write { key, by, close: Some(Duration::ZERO), .. } => {
-                *key == self.record.key && *by == self.record.fence && !self.record.is_closed()
-            }
+            Request::Write {
+                key,
+                by,
+                close: Some(Close { retention: Duration::ZERO, .. }),
+                ..
+            } => *key == self.record.key && *by == self.record.fence && !self.record.is_closed(),
             _ => false,
         }
+    }
+
+    /// The close that is applied decides about the idempotency key.
+    fn is_released_by(&self, request: &Request, after: &Record) -> bool {
+        let releases = matches!(request, Request::Write { key, close: Some(close), .. }
+            if *key == after.key && close.claim == Claim::Release);
+        releases && after.is_closed() && !self.record.is_closed()
     }
 
     fn may_become(&self, after: &Record, request: &Request, now: Duration) -> bool {

@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 
 use super::{
     super::{
-        Beat, MemoryStore, OperationStore, StoreError, Written,
+        Beat, Close, MemoryStore, OperationStore, StoreError, Written,
         histories::{Answer, CAPACITY, Reference, Request, ask, config, keys, paused},
     },
     Calls, Fault, FaultyStore, Heard,
@@ -94,7 +94,7 @@ impl Repeated {
                 once == cancel
             }
             (
-                Request::Write { close: Some(Duration::ZERO), .. },
+                Request::Write { close: Some(Close { retention: Duration::ZERO, .. }), .. },
                 Answer::Written(Written::Applied),
                 Answer::Written(answer),
             ) => matches!(answer, Written::Applied | Written::Missing),

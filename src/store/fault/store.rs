@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::{
     super::{
-        Beat, Creation, Fence, Key, NewOperation, OperationStore, Owner, Record, StoreError,
+        Beat, Close, Creation, Fence, Key, NewOperation, OperationStore, Owner, Record, StoreError,
         Written,
     },
     call::{Call, Verb},
@@ -111,14 +111,19 @@ impl<S: OperationStore> OperationStore for FaultyStore<S> {
         key: Key,
         by: Fence,
         tail: Bytes,
-        close: Option<Duration>,
+        close: Option<Close>,
     ) -> Result<Written, StoreError> {
         let verb = if close.is_some() { Verb::Close } else { Verb::Progress };
         let ask = move |store: Arc<S>| {
             let tail = tail.clone();
             async move { store.write(key, by, tail, close).await }
         };
-        let call = Call { key: Some(key), owner: Some(by.owner), time: close, ..call(verb) };
+        let call = Call {
+            key: Some(key),
+            owner: Some(by.owner),
+            time: close.map(|close| close.retention),
+            ..call(verb)
+        };
         self.play(call, ask).await
     }
 

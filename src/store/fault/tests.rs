@@ -5,8 +5,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::{
     super::{
-        Beat, Creation, Fence, Key, MemoryStore, NewOperation, OperationStore, Owner, Record,
-        StoreError, Written,
+        Beat, Close, Creation, Fence, Key, MemoryStore, NewOperation, OperationStore, Owner,
+        Record, StoreError, Written,
     },
     Call, Calls, Event, Fault, Faults, FaultyStore, Heard, Hold, Outcome, Part, Step, Verb,
 };
@@ -541,7 +541,7 @@ async fn create(store: &Store) -> Result<Creation, StoreError> {
 }
 
 async fn close(store: &Store) -> Result<Written, StoreError> {
-    store.write(key(), Fence::first(owner()), Bytes::from("tail"), Some(MINUTE)).await
+    store.write(key(), Fence::first(owner()), Bytes::from("tail"), Some(Close::keep(MINUTE))).await
 }
 
 /// What is stored, past all faults.

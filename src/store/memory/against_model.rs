@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 
 use super::{
     super::{
-        Creation, Fence, NewOperation, OperationStore, Written,
+        Close, Creation, Fence, NewOperation, OperationStore, Written,
         histories::{Answer, CAPACITY, Reference, Request, ask, config, key, keys, owner, paused},
     },
     MemoryStore,
@@ -91,7 +91,8 @@ impl Tested {
                 continue;
             };
             if !record.is_closed() {
-                let close = store.write(key, record.fence, Bytes::new(), Some(Duration::ZERO));
+                let close =
+                    store.write(key, record.fence, Bytes::new(), Some(Close::keep(Duration::ZERO)));
                 assert_eq!(close.await.expect("memory"), Written::Applied);
             }
         }
@@ -102,8 +103,12 @@ impl Tested {
             let operation =
                 NewOperation { key: key(0), owner: owner(0), idempotency, head: head.clone() };
             assert_eq!(store.create(operation).await.expect("room"), Creation::Created);
-            let close =
-                store.write(key(0), Fence::first(owner(0)), Bytes::new(), Some(Duration::ZERO));
+            let close = store.write(
+                key(0),
+                Fence::first(owner(0)),
+                Bytes::new(),
+                Some(Close::keep(Duration::ZERO)),
+            );
             assert_eq!(close.await.expect("memory"), Written::Applied);
         }
     }

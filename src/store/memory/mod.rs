@@ -22,7 +22,8 @@ use self::{
     writer::{Ledger, Writer},
 };
 use super::{
-    Beat, Creation, Fence, Key, NewOperation, OperationStore, Owner, Record, StoreError, Written,
+    Beat, Close, Creation, Fence, Key, NewOperation, OperationStore, Owner, Record, StoreError,
+    Written,
 };
 
 mod owners;
@@ -135,7 +136,7 @@ impl OperationStore for MemoryStore {
         key: Key,
         by: Fence,
         tail: Bytes,
-        close: Option<Duration>,
+        close: Option<Close>,
     ) -> Result<Written, StoreError> {
         let mut writer = Writer::new(self);
         let now = writer.now;
@@ -144,7 +145,7 @@ impl OperationStore for MemoryStore {
             Found::Settled(answer) => Ok(answer),
             Found::Writable { size, head } => {
                 writer.make_room(size, head + tail.len())?;
-                writer.replace(key, tail, close.map(|retention| now.saturating_add(retention)));
+                writer.replace(key, tail, close);
                 Ok(Written::Applied)
             }
         }

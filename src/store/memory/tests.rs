@@ -6,7 +6,7 @@ use tokio::{runtime::Handle, time::advance};
 
 use super::{
     super::{
-        Beat, Creation, Fence, Key, NewOperation, OperationStore, Owner, Record, StoreError,
+        Beat, Close, Creation, Fence, Key, NewOperation, OperationStore, Owner, Record, StoreError,
         Written,
     },
     MemoryStore,
@@ -69,7 +69,7 @@ impl Store {
 
     async fn close(&self, key: u8, by: Fence, tail: &'static [u8]) -> Written {
         let tail = Bytes::from_static(tail);
-        self.0.write(id(key), by, tail, Some(RETENTION)).await.expect("room")
+        self.0.write(id(key), by, tail, Some(Close::keep(RETENTION))).await.expect("room")
     }
 
     async fn cancel(&self, key: u8) -> Option<Record> {
@@ -285,7 +285,7 @@ async fn an_operation_is_invisible_the_moment_its_retention_is_over() {
 async fn a_retention_without_end_never_ends() {
     let store = Store::new().await;
     store.create(1, 1).await;
-    let close = store.0.write(id(1), fence(1, 1), Bytes::new(), Some(Duration::MAX));
+    let close = store.0.write(id(1), fence(1, 1), Bytes::new(), Some(Close::keep(Duration::MAX)));
     assert_eq!(close.await.expect("room"), Written::Applied);
     advance(RETENTION * 1000).await;
     assert_eq!(store.sweep(9).await, 0);
@@ -309,7 +309,7 @@ async fn a_sweep_frees_dead_operations_first_to_die_first_up_to_its_limit() {
     let store = Store::with_capacity(16).await;
     for (key, wait) in [(1, 100), (2, 200), (3, 30), (4, 5000)] {
         store.create(key, 1).await;
-        let close = Some(Duration::from_millis(wait));
+        let close = Some(Close::keep(Duration::from_millis(wait)));
         store.0.write(id(key), fence(1, 1), Bytes::new(), close).await.expect("room");
     }
     assert_eq!(store.sweep(9).await, 0);
@@ -331,7 +331,7 @@ async fn a_key_that_was_used_again_is_not_swept_in_its_predecessors_place() {
     let store = Store::new().await;
     for (key, wait) in [(1, 100), (2, 200)] {
         store.create(key, 1).await;
-        let close = Some(Duration::from_millis(wait));
+        let close = Some(Close::keep(Duration::from_millis(wait)));
         store.0.write(id(key), fence(1, 1), Bytes::new(), close).await.expect("room");
     }
     advance(Duration::from_millis(100)).await;
@@ -512,7 +512,10 @@ async fn a_write_that_does_not_fit_changes_nothing() {
     assert_eq!(store.write(1, fence(1, 1), b"12").await, Written::Applied);
     let record = store.get(1).await;
     let write = async |tail: &'static [u8]| {
-        store.0.write(id(1), fence(1, 1), Bytes::from_static(tail), Some(RETENTION)).await
+        store
+            .0
+            .write(id(1), fence(1, 1), Bytes::from_static(tail), Some(Close::keep(RETENTION)))
+            .await
     };
     assert!(matches!(write(b"123").await, Err(StoreError::Full)));
     assert!(matches!(write(b"1234567").await, Err(StoreError::TooLarge)));

@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    super::{Fence, Key, NewOperation, Record, StoreError},
+    super::{Claim, Close, Fence, Key, NewOperation, Record, StoreError},
     MemoryStore,
     owners::Owners,
     shelf::{Entry, Phase, Shelf},
@@ -87,16 +87,24 @@ impl<'a> Writer<'a> {
         self.shelf.put(key, entry);
     }
 
-    /// Writes a tail for which there is room, and closes the operation if it is to die.
-    pub(super) fn replace(&mut self, key: Key, tail: Bytes, dies_at: Option<Duration>) {
+    /// Writes a tail for which there is room, and closes the operation if it is to be.
+    pub(super) fn replace(&mut self, key: Key, tail: Bytes, close: Option<Close>) {
+        let now = self.now;
         let ledger = &mut *self.ledger;
         self.shelf.edit(key, |entry| {
             ledger.used = ledger.used - entry.tail.len() + tail.len();
             entry.tail = tail;
-            if let (Phase::Open { turn }, Some(dies_at)) = (entry.phase, dies_at) {
+            if let (Phase::Open { turn }, Some(close)) = (entry.phase, close) {
+                let dies_at = now.saturating_add(close.retention);
                 ledger.owners.release(entry.fence.owner, turn, key);
                 ledger.wheel.add(key, dies_at);
                 entry.phase = Phase::Closed { dies_at };
+                // Taken off here too: when this operation is buried, the key may be another's.
+                if close.claim == Claim::Release
+                    && let Some(released) = entry.idempotency.take()
+                {
+                    ledger.idempotency.remove(&*released);
+                }
             }
         });
     }

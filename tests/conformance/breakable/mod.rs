@@ -13,7 +13,8 @@ use std::{
 use bytes::Bytes;
 use tokio::task::yield_now;
 use tower_respond_async::store::{
-    Beat, Creation, Fence, Key, NewOperation, OperationStore, Owner, Record, StoreError, Written,
+    Beat, Close, Creation, Fence, Key, NewOperation, OperationStore, Owner, Record, StoreError,
+    Written,
     conformance::{Capabilities, Clock, StoreFactory},
 };
 
@@ -202,7 +203,7 @@ impl OperationStore for Handle {
         key: Key,
         by: Fence,
         tail: Bytes,
-        close: Option<Duration>,
+        close: Option<Close>,
     ) -> Result<Written, StoreError> {
         let key = self.key(key);
         let mut by = Fence { owner: self.owner(by.owner), ..by };

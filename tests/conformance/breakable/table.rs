@@ -43,6 +43,8 @@ pub(super) struct Lease {
 pub(super) struct Row {
     pub(super) key: Key,
     pub(super) idempotency: Option<[u8; 32]>,
+    /// The one that it had.
+    pub(super) released: Option<[u8; 32]>,
     pub(super) creator: Owner,
     pub(super) created: Duration,
     pub(super) fence: Fence,
@@ -117,6 +119,10 @@ impl Table {
             || self.has(Fault::ForgettingTakesWhatTheDeadHold) && !self.is_live(row.fence.owner);
         if forgets_it && !self.has(Fault::ForgettingDoesNothing) {
             let row = self.rows.remove(at);
+            if self.has(Fault::ReleasedKeysAreStillTaken) && row.released.is_some() {
+                let same = self.rows.iter_mut().filter(|other| other.idempotency == row.released);
+                same.for_each(|other| other.idempotency = None);
+            }
             self.forgotten.push(row);
             if self.has(Fault::ForgettingTakesAll) {
                 self.rows.retain(Row::is_open);
@@ -210,6 +216,7 @@ impl Row {
         Self {
             key,
             idempotency: None,
+            released: None,
             creator: owner,
             created: now,
             fence: Fence::first(owner),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use tower_respond_async::store::{Fence, Key, StoreError, Written};
+use tower_respond_async::store::{Claim, Close, Fence, Key, StoreError, Written};
 
 use super::table::{LIMIT, Row, Table};
 use crate::broken::Fault;
@@ -15,7 +15,7 @@ impl Table {
         key: Key,
         by: Fence,
         tail: Bytes,
-        close: Option<Duration>,
+        close: Option<Close>,
         mark: Option<bool>,
     ) -> Result<Written, StoreError> {
         let Some(at) = self.find(key) else {
@@ -43,7 +43,7 @@ impl Table {
         self.replace(at, tail, close.is_some());
         match close {
             Some(_) if self.rows[at].tail.is_empty() && self.has(Fault::NoBytesAreNoClose) => {}
-            Some(retention) => self.close(at, retention),
+            Some(close) => self.close(at, close),
             None => {}
         }
         if let Some(mark) = mark {
@@ -71,7 +71,7 @@ impl Table {
         fits: bool,
         by: Fence,
         tail: Bytes,
-        close: Option<Duration>,
+        close: Option<Close>,
     ) -> Written {
         let now = self.now;
         let is_same = match self.fault {
@@ -96,7 +96,10 @@ impl Table {
             {
                 return Written::Fenced;
             }
-            Some(retention) if is_same => {
+            Some(Close { retention, claim }) if is_same => {
+                if claim == Claim::Release && self.has(Fault::TheClosedAreReleased) {
+                    self.release(at);
+                }
                 let dies_at = Some(now.saturating_add(retention));
                 if self.has(Fault::RetentionIsProlonged) {
                     self.rows[at].dies_at = self.rows[at].dies_at.max(dies_at);
@@ -144,8 +147,8 @@ impl Table {
         row.tail = written;
     }
 
-    fn close(&mut self, at: usize, retention: Duration) {
-        let now = self.now;
+    fn close(&mut self, at: usize, close: Close) {
+        let (now, Close { retention, claim }) = (self.now, close);
         let dies_at = match self.fault {
             Some(Fault::RetentionIsCut) => now + retention / 2,
             Some(Fault::RetentionOfZeroIsNone) if retention.is_zero() => Duration::MAX,
@@ -165,6 +168,17 @@ impl Table {
         row.retention = retention;
         if belongs_to_nobody {
             row.fence.epoch = 0;
+        }
+        if claim == Claim::Release && !self.has(Fault::ReleasingDoesNothing) {
+            self.release(at);
+        }
+    }
+
+    fn release(&mut self, at: usize) {
+        let row = &mut self.rows[at];
+        row.released = row.released.or(row.idempotency.take());
+        if self.has(Fault::ReleasingForgetsTheOperation) {
+            self.rows.remove(at);
         }
     }
 }

@@ -61,6 +61,48 @@ pub(super) async fn a_dead_operations_key_is_free<F: StoreFactory>(case: &Trial<
     Ok(())
 }
 
+pub(super) async fn a_released_key_is_free_and_its_operation_lives_on<F: StoreFactory>(
+    case: &Trial<'_, F>,
+) -> Checked {
+    let store = &case.store;
+    store.live(owner(1)).await?;
+    let by = store.open(with_idempotency(key(1), owner(1), 7)).await?;
+    let seen = store.close_and_release(key(1), by).await?;
+    equal("the holder closes an open operation", seen, Written::Applied)?;
+    let first = store.read(key(1)).await?;
+    let seen = store.create(with_idempotency(key(2), owner(1), 7)).await?;
+    equal("what is closed and released frees its key", seen, Creation::Created)?;
+    unchanged("and is kept as it is", store.get(key(1)).await?, &first)
+}
+
+pub(super) async fn a_released_key_is_its_next_operations<F: StoreFactory>(
+    case: &Trial<'_, F>,
+) -> Checked {
+    let store = &case.store;
+    store.live(owner(1)).await?;
+    let by = store.open(with_idempotency(key(1), owner(1), 7)).await?;
+    store.close_and_release(key(1), by).await?;
+    store.open(with_idempotency(key(2), owner(1), 7)).await?;
+    let second = store.read(key(2)).await?;
+    store.close_and_release(key(1), by).await?;
+    store.forget(key(1)).await?;
+    let seen = store.create(with_idempotency(key(3), owner(1), 7)).await?;
+    exists("whatever becomes of the first, the key is the second one's now", seen, &second)
+}
+
+pub(super) async fn the_first_close_decides_about_the_key<F: StoreFactory>(
+    case: &Trial<'_, F>,
+) -> Checked {
+    let store = &case.store;
+    store.live(owner(1)).await?;
+    let by = store.open(with_idempotency(key(1), owner(1), 7)).await?;
+    store.end(key(1), by, LONG).await?;
+    let first = store.read(key(1)).await?;
+    store.close_and_release(key(1), by).await?;
+    let seen = store.create(with_idempotency(key(2), owner(1), 7)).await?;
+    exists("nothing changes once it is closed", seen, &first)
+}
+
 pub(super) async fn a_forgotten_operations_key_is_free<F: StoreFactory>(
     case: &Trial<'_, F>,
 ) -> Checked {

@@ -101,7 +101,7 @@ pub(super) async fn a_tail_that_is_too_large_is_refused<F: StoreFactory>(
     let by = store.open(operation(key(1), owner(1))).await?;
     store.write(key(1), by, "progress").await?;
     let before = store.read(key(1)).await?;
-    for close in [None, Some(case.tick() * LONG)] {
+    for close in [None, Some(Close::keep(case.tick() * LONG))] {
         let seen = store.try_write(key(1), by, tail.clone(), close).await;
         holds("a tail that can never be kept is `TooLarge`", is_too_large(&seen), named(&seen))?;
         unchanged("nothing was stored", store.get(key(1)).await?, &before)?;

@@ -30,7 +30,7 @@ mod prelude {
     pub(super) use bytes::Bytes;
 
     pub(super) use super::super::{
-        super::{Beat, Creation, Fence, Key, NewOperation, Owner, Record, Written},
+        super::{Beat, Close, Creation, Fence, Key, NewOperation, Owner, Record, Written},
         check::{Checked, equal, exists, holds, same_bytes, some, unchanged},
         factory::StoreFactory,
         trial::{
@@ -164,6 +164,9 @@ macro_rules! __conformance_cases {
                 a_forgotten_operations_key_is_free
                 a_swept_predecessor_does_not_free_its_successors_key
                 an_operations_key_used_again_has_no_idempotency_key
+                a_released_key_is_free_and_its_operation_lives_on
+                a_released_key_is_its_next_operations
+                the_first_close_decides_about_the_key
                 keys_that_differ_in_one_byte_are_different
                 no_key_is_none_of_them
                 the_operations_key_comes_first

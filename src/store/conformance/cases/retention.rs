@@ -170,7 +170,7 @@ pub(super) async fn the_longest_there_is_does_not_overflow<F: StoreFactory>(
     let store = &case.store;
     store.live(owner(1)).await?;
     let by = store.open(operation(key(1), owner(1))).await?;
-    let seen = store.try_write(key(1), by, "end", Some(Duration::MAX)).await;
+    let seen = store.try_write(key(1), by, "end", Some(Close::keep(Duration::MAX))).await;
     let is_applied = matches!(seen, Ok(Written::Applied));
     holds("a retention may be as long as can be said", is_applied, seen)?;
     case.wait(1).await;
