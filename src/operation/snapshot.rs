@@ -74,16 +74,14 @@ impl Snapshot {
         }
     }
 
-    /// An operation as it is stored, open or closed.
+    /// The operation with what was stored of it since, open or closed.
     pub(crate) fn stored(
-        id: OperationId,
-        head: &[u8],
+        self,
         tail: &bytes::Bytes,
         cancel_requested: bool,
         is_closed: bool,
     ) -> Result<Self, DecodeError> {
-        let accepted = Self::accepted(id, Head::decode(head)?);
-        let mut snapshot = Self { cancel_requested, ..accepted };
+        let mut snapshot = Self { cancel_requested, ..self };
         if tail.is_empty() {
             return Ok(snapshot);
         }

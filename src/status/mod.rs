@@ -21,7 +21,7 @@ use crate::{
         Route, STORED,
     },
     hub::Hub,
-    operation::{Key, OperationId, Order, Snapshot},
+    operation::{Head, Key, OperationId, Order, Snapshot},
     principal::Principal,
     request::RequestHead,
     store::{BoundedStore, OperationStore, Record, StoreError},
@@ -172,9 +172,13 @@ impl Subject<'_> {
             Ok(Some(record)) => {
                 let is_closed = record.is_closed();
                 let Record { key, head, tail, cancel, .. } = record;
-                let read = Snapshot::stored(id, &head, &tail, cancel, is_closed);
-                let operation = read.map_err(|error| corrupt(id, key, &error))?;
-                operation.admits(self.who).then_some(operation).ok_or(Problem::Unknown)
+                let unreadable = |error| corrupt(id, key, &error);
+                let operation = Snapshot::accepted(id, Head::decode(&head).map_err(unreadable)?);
+                // First of all: that the rest cannot be read is not for others either.
+                if !operation.admits(self.who) {
+                    return Err(Problem::Unknown);
+                }
+                operation.stored(&tail, cancel, is_closed).map_err(unreadable)
             }
             Ok(None) => Err(Problem::Unknown),
             Err(StoreError::Corrupt(key)) => Err(corrupt(id, key, &"the store says so")),
