@@ -1,0 +1,14 @@
+//! Whose an operation is: to everybody else it is as unknown as one that does not exist.
+#![allow(clippy::unwrap_used, reason = "helpers outside of a test function are tests too")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+#[allow(dead_code, reason = "what is asked of the store here is a part of it")]
+#[path = "../every_event/store.rs"]
+mod store;
+
+mod scene;
+
+mod binding;
+mod matrix;
