@@ -1,5 +1,6 @@
-//! Random histories of callers at work at the same time, whose requests come late, come twice, and outlive
-//! their callers: each arrival is answered as the [`Model`] answers it, and the invariants hold.
+//! Random histories of callers at work at the same time, whose requests come late, come twice, and
+//! outlive them: each arrival is answered as the [`Model`](super::super::model::Model) answers it, and
+//! the invariants hold.
 
 use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 
