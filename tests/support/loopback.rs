@@ -152,6 +152,6 @@ impl Raw {
 }
 
 /// Fails a test that would hang.
-async fn within<F: Future>(future: F) -> F::Output {
+pub(crate) async fn within<F: Future>(future: F) -> F::Output {
     tokio::time::timeout(HANG, future).await.expect("an end")
 }

@@ -16,6 +16,8 @@ use axum::{
 use http::{HeaderMap, Method};
 use tokio::sync::watch;
 
+use super::loopback::within;
+
 /// Keeps a record of the requests that a server is sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Watched {
@@ -55,7 +57,7 @@ impl Watched {
     pub(crate) async fn until(&self, such: impl Fn(&[Seen]) -> bool) {
         let mut changed = self.changed.subscribe();
         while !such(&self.seen()) {
-            changed.changed().await.expect("the sender is held here");
+            within(changed.changed()).await.expect("the sender is held here");
         }
     }
 
