@@ -1,8 +1,5 @@
 //! The default store's own wheel, to be measured without the records that it expires.
 
-#[path = "../../src/store/memory/shelf.rs"]
-#[allow(dead_code, reason = "only the hash of keys is used here")]
-mod shelf;
 #[path = "../../src/store/memory/wheel.rs"]
 #[allow(dead_code, reason = "nothing is removed here before its time")]
 mod wheel;

@@ -8,6 +8,7 @@ mod keyed;
 #[cfg(test)]
 mod lifecycle;
 mod outcome;
+mod shards;
 mod shared;
 mod snapshot;
 mod takeover;
@@ -25,6 +26,7 @@ pub(crate) use self::{
     current::Slot,
     envelope::{Head, Report, Stage, Tail},
     keyed::{Fingerprint, Keyed, Salt},
+    shards::{KeyHash, KeyMap, Shards, shed},
     shared::{Order, Reports, Shared},
     takeover::Takeover,
 };

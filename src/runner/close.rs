@@ -47,12 +47,12 @@ impl Ending {
         loop {
             match runner.store.write(key, parked.hold.fence(), tail.clone(), Some(close)).await {
                 Ok(Written::Applied) => {
-                    runner.hub.ended(key);
+                    runner.hub.ended(key).await;
                     return;
                 }
                 Ok(Written::Fenced) => {
                     warn!(operation = %key, "another process has taken the operation over; this outcome is dropped");
-                    runner.hub.ended(key);
+                    runner.hub.ended(key).await;
                     return;
                 }
                 Ok(Written::Missing) => match self.if_missing {

@@ -25,7 +25,7 @@ impl Runner {
     /// gives the lease back.
     pub(crate) async fn drain(self: &Arc<Self>, grace: Duration) -> Drained {
         self.parking.close();
-        self.hub.end_waits();
+        self.hub.end_waits().await;
         let parked = self.parking.parked();
         info!(parked, "draining");
         let within = timeout(grace, self.parking.emptied()).await;
@@ -34,7 +34,7 @@ impl Runner {
             Err(_) => self.parking.parked(),
         };
         if remaining > 0 {
-            self.hub.give_all(Order::ShutDown);
+            self.hub.give_all(Order::ShutDown).await;
             // Time to store the ends, also if the store's first answer is lost.
             let _ = timeout(self.limits.store_timeout * 2, self.parking.emptied()).await;
         }

@@ -2,7 +2,7 @@
 
 use std::{error::Error, sync::Weak};
 
-use tokio::time::sleep;
+use tokio::{task::yield_now, time::sleep};
 use tracing::{info, warn};
 
 use super::Runner;
@@ -26,7 +26,10 @@ impl Runner {
             }
             let tidied = async {
                 runner.take_over(owner).await?;
-                while runner.store.sweep(BATCH).await? >= u64::from(BATCH) {}
+                while runner.store.sweep(BATCH).await? >= u64::from(BATCH) {
+                    // A store that answers at once would otherwise keep this thread to itself.
+                    yield_now().await;
+                }
                 Ok::<(), StoreError>(())
             };
             if let Err(error) = tidied.await {
@@ -80,7 +83,7 @@ impl Runner {
         let kept = close.retention;
         let tail = Tail::Outcome { revision, ended: unix_now(), kept, outcome }.encode();
         self.store.write(record.key, record.fence, tail, Some(close)).await?;
-        self.hub.ended(record.key);
+        self.hub.ended(record.key).await;
         Ok(())
     }
 }

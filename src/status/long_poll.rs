@@ -34,12 +34,12 @@ impl Status {
     }
 
     async fn held_until(&self, subject: Subject<'_>, end: Instant) -> (Read, Wait) {
-        let Some(waiter) = self.hub.wait(Key::of(subject.id)) else {
+        let Some(mut waiter) = self.hub.wait(Key::of(subject.id)) else {
             return (self.get(subject).await, Wait::Refused);
         };
         loop {
             // Before the reading, so that an end after it is heard.
-            let ended = waiter.ended();
+            waiter.listen();
             let read = self.get(subject).await;
             let is_open = matches!(&read, Ok(operation) if operation.outcome().is_none());
             if !is_open || Instant::now() >= end {
@@ -49,7 +49,7 @@ impl Status {
                 return (read, Wait::Refused);
             }
             let look_again = end.min(Instant::now() + LOOK_AGAIN);
-            let _ = timeout_at(look_again, ended).await;
+            let _ = timeout_at(look_again, &mut waiter).await;
         }
     }
 }

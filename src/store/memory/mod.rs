@@ -78,7 +78,7 @@ impl MemoryStore {
     pub fn with_capacity(bytes: usize) -> Self {
         Self {
             ledger: Mutex::default(),
-            shelf: Shelf::new(),
+            shelf: Shelf::default(),
             capacity: bytes,
             start: OnceLock::new(),
         }

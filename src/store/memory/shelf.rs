@@ -1,23 +1,17 @@
 //! The records, in shards: whoever reads one holds up only those who want the same shard.
 
-use std::{
-    array,
-    collections::HashMap,
-    hash::{BuildHasherDefault, Hasher},
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::super::{Fence, Key, Record, Written};
+use crate::operation::{KeyMap, Shards};
 
 /// All operations that have not been swept.
+#[derive(Default)]
 pub(super) struct Shelf {
-    shards: [Mutex<Shard>; SHARDS],
+    shards: Shards<KeyMap<Box<Entry>>>,
 }
-
-type Shard = HashMap<Key, Box<Entry>, KeyHash>;
 
 /// One operation.
 pub(super) struct Entry {
@@ -49,43 +43,24 @@ pub(super) enum Found {
     Settled(Written),
 }
 
-/// Hashes a key by taking its first bytes: it is a hash already, of an id that the server made, so
-/// nobody can choose keys that collide.
-pub(super) type KeyHash = BuildHasherDefault<FirstBytes>;
-
-#[derive(Default)]
-pub(super) struct FirstBytes(u64);
-
-const SHARDS: usize = 64;
-
 // === impl Shelf ===
 
 impl Shelf {
-    pub(super) fn new() -> Self {
-        Self { shards: array::from_fn(|_| Mutex::default()) }
-    }
-
     /// The operation, dead or not.
     pub(super) fn look<T>(&self, key: Key, look: impl FnOnce(&Entry) -> T) -> Option<T> {
-        self.shard(key).get(&key).map(|entry| look(entry))
+        self.shards.of(key).get(&key).map(|entry| look(entry))
     }
 
     pub(super) fn edit<T>(&self, key: Key, edit: impl FnOnce(&mut Entry) -> T) -> Option<T> {
-        self.shard(key).get_mut(&key).map(|entry| edit(entry))
+        self.shards.of(key).get_mut(&key).map(|entry| edit(entry))
     }
 
     pub(super) fn put(&self, key: Key, entry: Entry) {
-        self.shard(key).insert(key, Box::new(entry));
+        self.shards.of(key).insert(key, Box::new(entry));
     }
 
     pub(super) fn take(&self, key: Key) -> Option<Box<Entry>> {
-        self.shard(key).remove(&key)
-    }
-
-    fn shard(&self, key: Key) -> MutexGuard<'_, Shard> {
-        // The last byte, for the first ones choose the place within the shard.
-        let shard = usize::from(key.as_bytes()[15]) % SHARDS;
-        self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner)
+        self.shards.of(key).remove(&key)
     }
 }
 
@@ -132,22 +107,5 @@ impl Entry {
             head: self.head.clone(),
             tail: self.tail.clone(),
         })
-    }
-}
-
-// === impl FirstBytes ===
-
-impl Hasher for FirstBytes {
-    fn write(&mut self, bytes: &[u8]) {
-        if let Some(first) = bytes.first_chunk() {
-            self.0 = u64::from_le_bytes(*first);
-        }
-    }
-
-    /// The length that is hashed along with an array; all keys have the same.
-    fn write_usize(&mut self, _: usize) {}
-
-    fn finish(&self) -> u64 {
-        self.0
     }
 }

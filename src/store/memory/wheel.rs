@@ -6,7 +6,8 @@ use std::{
     time::Duration,
 };
 
-use super::{super::Key, shelf::KeyHash};
+use super::super::Key;
+use crate::operation::KeyHash;
 
 /// The keys of the closed operations, by the time of their death.
 ///
