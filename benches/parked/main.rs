@@ -8,12 +8,14 @@
 //! ```
 //!
 //! Each figure comes from a fresh process. Bytes, allocations and instructions (valgrind's
-//! callgrind) repeat from run to run; times are only to be compared within one line.
+//! callgrind) repeat from run to run. Times are processor time of one thread, and only to be
+//! compared within one line.
 //!
 //! Without `--bench`, which `cargo bench` adds, each part is run once with few operations to see
 //! that it works: that is what `cargo test --benches` does.
 
 mod bytes;
+mod cpu;
 mod expiry;
 mod keys;
 mod lot;
@@ -28,8 +30,8 @@ mod waiters;
 
 use std::env;
 
-// Where the store's own files, of which `memory` is made, look for them.
-use tower_respond_async::store::{Fence, Key, Record, Written};
+// Where the store's own file in `memory` looks for it.
+use tower_respond_async::store::Key;
 
 use self::{
     sizes::Sizes,

@@ -13,13 +13,11 @@ use std::{
 
 use allocation_counter::measure;
 use futures_util::future::join_all;
-use tokio::{
-    task::yield_now,
-    time::{Instant, timeout},
-};
+use tokio::{task::yield_now, time::timeout};
 use tower_respond_async::{OperationId, store::MemoryStore};
 
 use crate::{
+    cpu,
     lot::{Lot, runtime},
     sizes::Sizes,
     support::again::Skipped,
@@ -33,8 +31,8 @@ type Waits = Vec<Pin<Box<dyn Future<Output = ()> + Send>>>;
 struct Bell {
     expected: usize,
     rung: AtomicUsize,
-    first: Mutex<Option<Instant>>,
-    last: Mutex<Option<Instant>>,
+    first: Mutex<Option<Duration>>,
+    last: Mutex<Option<Duration>>,
 }
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -114,10 +112,10 @@ pub(crate) fn run(waiters: usize) -> Vec<f64> {
         let ids = park(&lot, 1).await;
         let waits: Vec<_> = (0..waiters).map(|_| tokio::spawn(lot.wait(ids[0]))).collect();
         yield_now().await;
-        let start = Instant::now();
+        let start = cpu::time();
         lot.cancel(ids[0]).await;
         join_all(waits).await;
-        vec![(Instant::now() - start).as_nanos() as f64 / waiters as f64]
+        vec![(cpu::time() - start).as_nanos() as f64 / waiters as f64]
     })
 }
 
@@ -171,7 +169,7 @@ impl Bell {
         // Once more after the last wake.
         yield_now().await;
         ticker.abort();
-        let read = |when: &Mutex<Option<Instant>>| when.lock().expect("nobody panics").take();
+        let read = |when: &Mutex<Option<Duration>>| when.lock().expect("nobody panics").take();
         let (first, last) = (read(&self.first), read(&self.last));
         let took = last.expect("all are woken") - first.expect("all are woken");
         let hold_up = longest.load(Ordering::Relaxed) as f64 / 1e6;
@@ -181,10 +179,10 @@ impl Bell {
 
 /// Takes every turn, and keeps the longest time between two, in nanoseconds.
 async fn tick(longest: Arc<AtomicU64>) {
-    let mut before = Instant::now();
+    let mut before = cpu::time();
     loop {
         yield_now().await;
-        let now = Instant::now();
+        let now = cpu::time();
         longest.fetch_max((now - before).as_nanos() as u64, Ordering::Relaxed);
         before = now;
     }
@@ -194,10 +192,10 @@ impl Wake for Bell {
     fn wake(self: Arc<Self>) {
         let rung = self.rung.fetch_add(1, Ordering::Relaxed) + 1;
         if rung == 1 {
-            *self.first.lock().expect("nobody panics") = Some(Instant::now());
+            *self.first.lock().expect("nobody panics") = Some(cpu::time());
         }
         if rung == self.expected {
-            *self.last.lock().expect("nobody panics") = Some(Instant::now());
+            *self.last.lock().expect("nobody panics") = Some(cpu::time());
         }
     }
 }

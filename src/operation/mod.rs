@@ -26,7 +26,7 @@ pub(crate) use self::{
     current::Slot,
     envelope::{Head, Report, Stage, Tail},
     keyed::{Fingerprint, Keyed, Salt},
-    shards::{KeyHash, KeyMap, Shards, shed},
+    shards::{KeyMap, Shards, shed},
     shared::{Order, Reports, Shared},
     takeover::Takeover,
 };

@@ -35,6 +35,8 @@ mod writer;
 mod against_model;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wheel_tests;
 
 /// Keeps operations in memory: for tests, and for services that run as a single process.
 ///

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::super::{Fence, Key, Record, Written};
+use super::{
+    super::{Fence, Key, Record, Written},
+    wheel::Place,
+};
 use crate::operation::{KeyMap, Shards};
 
 /// All operations that have not been swept.
@@ -32,6 +35,8 @@ pub(super) enum Phase {
     },
     Closed {
         dies_at: Duration,
+        /// Its place in the wheel.
+        place: Place,
     },
 }
 
@@ -68,7 +73,7 @@ impl Shelf {
 
 impl Entry {
     pub(super) fn is_dead(&self, now: Duration) -> bool {
-        matches!(self.phase, Phase::Closed { dies_at } if dies_at <= now)
+        matches!(self.phase, Phase::Closed { dies_at, .. } if dies_at <= now)
     }
 
     pub(super) fn size(&self) -> usize {
@@ -96,8 +101,8 @@ impl Entry {
     pub(super) fn record(&self, key: Key, now: Duration) -> Option<Record> {
         let dies_in = match self.phase {
             Phase::Open { .. } => None,
-            Phase::Closed { dies_at } if dies_at <= now => return None,
-            Phase::Closed { dies_at } => Some(dies_at - now),
+            Phase::Closed { dies_at, .. } if dies_at <= now => return None,
+            Phase::Closed { dies_at, .. } => Some(dies_at - now),
         };
         Some(Record {
             key,

@@ -329,16 +329,16 @@ async fn a_sweep_frees_dead_operations_first_to_die_first_up_to_its_limit() {
 #[tokio::test(start_paused = true)]
 async fn a_key_that_was_used_again_is_not_swept_in_its_predecessors_place() {
     let store = Store::new().await;
-    for (key, wait) in [(1, 100), (2, 200)] {
+    for (key, wait) in [(1, 100), (2, 130)] {
         store.create(key, 1).await;
         let close = Some(Close::keep(Duration::from_millis(wait)));
         store.0.write(id(key), fence(1, 1), Bytes::new(), close).await.expect("room");
     }
     advance(Duration::from_millis(100)).await;
-    assert_eq!(store.sweep(9).await, 1, "which looks at the second in which both die");
+    assert_eq!(store.sweep(9).await, 1, "which looks at the span in which both die");
     store.forget(2).await;
     store.create(2, 1).await;
-    advance(Duration::from_millis(100)).await;
+    advance(Duration::from_millis(30)).await;
     assert_eq!(store.sweep(9).await, 0);
     assert!(store.get(2).await.is_some());
 }
@@ -356,10 +356,10 @@ async fn a_forgotten_operation_is_not_kept_until_its_retention_would_be_over() {
 #[test]
 fn the_wheel_keeps_nothing_of_a_key_that_was_removed_in_time() {
     let mut wheel = Wheel::default();
-    wheel.add(id(1), RETENTION);
+    let first = wheel.add(id(1), RETENTION);
     wheel.add(id(2), RETENTION);
-    wheel.remove(id(1), RETENTION);
-    wheel.remove(id(3), RETENTION);
+    assert_eq!(wheel.remove(id(1), RETENTION, first), Some(id(2)), "which takes its place");
+    assert_eq!(wheel.remove(id(3), RETENTION, first), None, "it is not there");
     assert_eq!(wheel.pop(RETENTION), Some(id(2)));
     assert_eq!(wheel.pop(RETENTION), None);
 }

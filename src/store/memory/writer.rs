@@ -97,8 +97,8 @@ impl<'a> Writer<'a> {
             if let (Phase::Open { turn }, Some(close)) = (entry.phase, close) {
                 let dies_at = now.saturating_add(close.retention);
                 ledger.owners.release(entry.fence.owner, turn, key);
-                ledger.wheel.add(key, dies_at);
-                entry.phase = Phase::Closed { dies_at };
+                let place = ledger.wheel.add(key, dies_at);
+                entry.phase = Phase::Closed { dies_at, place };
                 // Taken off here too: when this operation is buried, the key may be another's.
                 if close.claim == Claim::Release
                     && let Some(released) = entry.idempotency.take()
@@ -142,8 +142,14 @@ impl<'a> Writer<'a> {
         };
         let ledger = &mut *self.ledger;
         ledger.used -= entry.size();
-        if let Phase::Closed { dies_at } = entry.phase {
-            ledger.wheel.remove(key, dies_at);
+        if let Phase::Closed { dies_at, place: free } = entry.phase
+            && let Some(moved) = ledger.wheel.remove(key, dies_at, free)
+        {
+            self.shelf.edit(moved, |entry| {
+                if let Phase::Closed { place, .. } = &mut entry.phase {
+                    *place = free;
+                }
+            });
         }
         if let Some(idempotency) = &entry.idempotency {
             ledger.idempotency.remove(&**idempotency);
