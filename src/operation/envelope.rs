@@ -11,7 +11,7 @@
 
 use std::{fmt, time::Duration};
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, uri::PathAndQuery};
 
 use super::{Failure, Fingerprint, Keyed, Outcome, Salt, StoredResponse};
@@ -202,7 +202,7 @@ impl Tail {
 
 impl Report {
     /// A call of which nothing is known but its stage.
-    pub(crate) fn at(stage: Stage) -> Self {
+    pub(crate) const fn at(stage: Stage) -> Self {
         Self { stage, progress: None, message: None }
     }
 }
@@ -224,13 +224,13 @@ impl fmt::Display for DecodeError {
 impl std::error::Error for DecodeError {}
 
 /// The envelope while it is written.
-struct Fields(BytesMut);
+struct Fields(Vec<u8>);
 
 // === impl Fields ===
 
 impl Fields {
     fn new(kind: u8) -> Self {
-        let mut bytes = BytesMut::with_capacity(256);
+        let mut bytes = Vec::with_capacity(256);
         bytes.put_slice(&MAGIC);
         bytes.put_u8(FORMAT);
         bytes.put_u8(kind);
@@ -240,10 +240,12 @@ impl Fields {
     }
 
     fn finish(mut self, body: &Bytes) -> Bytes {
+        self.0.reserve_exact(body.len());
         self.0.extend_from_slice(body);
         let checksum = checksum(self.0[3], &self.0[PREFIX..]);
         self.0[4..PREFIX].copy_from_slice(&checksum.to_le_bytes());
-        self.0.freeze()
+        // No more room than there are bytes: stores keep them as they are.
+        self.0.into_boxed_slice().into()
     }
 
     fn number(&mut self, number: u64) {

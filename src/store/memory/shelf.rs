@@ -21,9 +21,10 @@ pub(super) struct Entry {
     pub(super) fence: Fence,
     pub(super) cancel: bool,
     pub(super) phase: Phase,
-    pub(super) head: Bytes,
-    pub(super) tail: Bytes,
-    /// Boxed, for most operations have none.
+    /// Copied, because what it came in may be larger, or shared.
+    pub(super) head: Box<[u8]>,
+    /// Boxed, as is the next, for most open operations have none.
+    pub(super) tail: Option<Box<Bytes>>,
     pub(super) idempotency: Option<Box<[u8; 32]>>,
 }
 
@@ -76,8 +77,20 @@ impl Entry {
         matches!(self.phase, Phase::Closed { dies_at, .. } if dies_at <= now)
     }
 
+    fn tail(&self) -> &Bytes {
+        static EMPTY: Bytes = Bytes::new();
+        self.tail.as_deref().unwrap_or(&EMPTY)
+    }
+
+    /// Replaces the tail, and says how long the former one was.
+    pub(super) fn set_tail(&mut self, tail: Bytes) -> usize {
+        let former = self.tail().len();
+        self.tail = (!tail.is_empty()).then(|| Box::new(tail));
+        former
+    }
+
     pub(super) fn size(&self) -> usize {
-        self.head.len() + self.tail.len()
+        self.head.len() + self.tail().len()
     }
 
     /// What a write under the fence `by` meets at `now`.
@@ -90,7 +103,7 @@ impl Entry {
                 Found::Writable { size: self.size(), head: self.head.len() }
             }
             // The reply to the first close was lost.
-            Phase::Closed { .. } if closing && self.fence == by && self.tail == tail => {
+            Phase::Closed { .. } if closing && self.fence == by && self.tail() == tail => {
                 Found::Settled(Written::Applied)
             }
             Phase::Open { .. } | Phase::Closed { .. } => Found::Settled(Written::Fenced),
@@ -109,8 +122,8 @@ impl Entry {
             fence: self.fence,
             cancel: self.cancel,
             dies_in,
-            head: self.head.clone(),
-            tail: self.tail.clone(),
+            head: Bytes::copy_from_slice(&self.head),
+            tail: self.tail().clone(),
         })
     }
 }

@@ -80,8 +80,8 @@ impl<'a> Writer<'a> {
             fence: Fence::first(owner),
             cancel: false,
             phase: Phase::Open { turn },
-            head,
-            tail: Bytes::new(),
+            head: Box::from(&head[..]),
+            tail: None,
             idempotency: idempotency.map(Box::new),
         };
         self.shelf.put(key, entry);
@@ -92,8 +92,8 @@ impl<'a> Writer<'a> {
         let now = self.now;
         let ledger = &mut *self.ledger;
         self.shelf.edit(key, |entry| {
-            ledger.used = ledger.used - entry.tail.len() + tail.len();
-            entry.tail = tail;
+            ledger.used += tail.len();
+            ledger.used -= entry.set_tail(tail);
             if let (Phase::Open { turn }, Some(close)) = (entry.phase, close) {
                 let dies_at = now.saturating_add(close.retention);
                 ledger.owners.release(entry.fence.owner, turn, key);
