@@ -5,7 +5,7 @@ use std::{
     fmt, mem,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicU8, AtomicU64, Ordering},
+        atomic::{AtomicU8, AtomicU32, Ordering, fence},
     },
     task::Waker,
 };
@@ -15,22 +15,30 @@ use tokio::sync::Notify;
 
 use super::{Key, OperationId, Report, Stage};
 
-/// What a handler and the one who runs it tell each other. In this process only.
+/// What a handler and the one who runs it tell each other. In this process only. As small as it
+/// can be, for each parked operation has one.
 pub(crate) struct Shared {
     id: OperationId,
     /// An [`Order`], or 0. Only ever set once.
     order: AtomicU8,
     /// An [`Ask`], raised only.
     ask: AtomicU8,
+    /// How many tails have been written: at most one a second.
+    revision: AtomicU32,
     /// Whoever runs the call; woken by orders and asks.
     runner: AtomicWaker,
+    /// Set by handlers that take part.
+    talk: OnceLock<Box<Talk>>,
+    /// Set when the call is accepted.
+    reports: OnceLock<Arc<Reports>>,
+}
+
+/// What only those handlers need that know of their operation, and calls that have to wait for
+/// their service.
+struct Talk {
     /// Handlers waiting for an order.
     listeners: Notify,
     report: Mutex<Report>,
-    /// How many tails have been written.
-    revision: AtomicU64,
-    /// Set when the call is accepted.
-    reports: OnceLock<Arc<Reports>>,
 }
 
 /// Why a running operation has to end.
@@ -66,9 +74,8 @@ impl Shared {
             order: AtomicU8::new(0),
             ask: AtomicU8::new(0),
             runner: AtomicWaker::new(),
-            listeners: Notify::new(),
-            report: Mutex::new(Report::at(Stage::Running)),
-            revision: AtomicU64::new(0),
+            talk: OnceLock::new(),
+            revision: AtomicU32::new(0),
             reports: OnceLock::new(),
         }
     }
@@ -86,12 +93,15 @@ impl Shared {
 
     /// The number of the tail that is written next.
     pub(crate) fn next_revision(&self) -> u64 {
-        self.revision.fetch_add(1, Ordering::AcqRel) + 1
+        u64::from(self.revision.fetch_add(1, Ordering::AcqRel)) + 1
     }
 
     /// The latest report.
     pub(crate) fn latest(&self) -> Report {
-        self.locked().clone()
+        match self.talk.get() {
+            None => SILENT,
+            Some(talk) => talk.report().clone(),
+        }
     }
 
     /// Says whether the call still waits for the service.
@@ -104,7 +114,11 @@ impl Shared {
         let first =
             self.order.compare_exchange(0, order as u8, Ordering::AcqRel, Ordering::Acquire);
         if first.is_ok() {
-            self.listeners.notify_waiters();
+            // Either this sees the listener's part, or the listener sees the order.
+            fence(Ordering::SeqCst);
+            if let Some(talk) = self.talk.get() {
+                talk.listeners.notify_waiters();
+            }
             self.runner.wake();
         }
     }
@@ -119,8 +133,10 @@ impl Shared {
 
     /// Waits for an order.
     pub(super) async fn ordered(&self) {
+        let talk = self.talk();
+        fence(Ordering::SeqCst);
         loop {
-            let notified = self.listeners.notified();
+            let notified = talk.listeners.notified();
             if self.order().is_some() {
                 return;
             }
@@ -152,7 +168,7 @@ impl Shared {
     }
 
     pub(super) fn report(self: &Arc<Self>, change: impl FnOnce(&mut Report)) {
-        let mut report = self.locked();
+        let mut report = self.talk().report();
         let before = report.clone();
         change(&mut report);
         let changed = *report != before;
@@ -164,10 +180,20 @@ impl Shared {
         }
     }
 
-    fn locked(&self) -> MutexGuard<'_, Report> {
+    fn talk(&self) -> &Talk {
+        self.talk
+            .get_or_init(|| Box::new(Talk { listeners: Notify::new(), report: Mutex::new(SILENT) }))
+    }
+}
+
+impl Talk {
+    fn report(&self) -> MutexGuard<'_, Report> {
         self.report.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// What is known of a call whose handler says nothing.
+const SILENT: Report = Report::at(Stage::Running);
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
