@@ -9,7 +9,6 @@ use std::{
 use bytes::Bytes;
 use http::{Method, Request, Response, uri::PathAndQuery};
 use http_body::Body;
-use pin_project_lite::pin_project;
 use tower_service::Service;
 use tracing::{Span, level_filters::LevelFilter};
 
@@ -97,43 +96,20 @@ impl Facts {
     }
 }
 
-pin_project! {
-    /// A call that may be deferred.
-    pub(crate) struct Guarded<S, B>
-    where
-        S: Service<Request<RequestBody<B>>>,
-    {
-        #[pin]
-        call: Call<S, B>,
-        facts: Facts,
-    }
-}
-
 /// A call that can move to another task.
 pub(crate) struct OwnedCall<S, B>
 where
     S: Service<Request<RequestBody<B>>>,
 {
-    /// `Some` until it has moved on.
-    guarded: Option<Pin<Box<Guarded<S, B>>>>,
+    /// `Some` until it has moved on. Nothing else is in the box, which is kept for as long as the
+    /// call goes on.
+    call: Option<Pin<Box<Call<S, B>>>>,
+    facts: Facts,
     orphans: Orphans<S, B>,
 }
 
 /// What becomes of a call that is dropped before it has answered: dropped too, or given to this.
-pub(crate) type Orphans<S, B> = Option<fn(Pin<Box<Guarded<S, B>>>)>;
-
-impl<S, B, R> Future for Guarded<S, B>
-where
-    S: Service<Request<RequestBody<B>>, Response = Response<R>>,
-    B: Body<Data = Bytes>,
-    B::Error: Into<BoxError>,
-{
-    type Output = Result<Response<R>, S::Error>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.project().call.poll(cx)
-    }
-}
+pub(crate) type Orphans<S, B> = Option<fn(Pin<Box<Call<S, B>>>)>;
 
 // === impl OwnedCall ===
 
@@ -143,21 +119,21 @@ where
 {
     #[inline]
     pub(crate) fn new(call: Call<S, B>, facts: Facts, orphans: Orphans<S, B>) -> Self {
-        Self { guarded: Some(Box::pin(Guarded { call, facts })), orphans }
+        Self { call: Some(Box::pin(call)), facts, orphans }
     }
 
     pub(crate) fn facts(&self) -> &Facts {
-        &self.guarded.as_ref().expect(UNMOVED).facts
+        &self.facts
     }
 
     /// The call, to be carried on elsewhere.
-    pub(crate) fn into_inner(mut self) -> Pin<Box<Guarded<S, B>>> {
-        self.guarded.take().expect(UNMOVED)
+    pub(crate) fn into_inner(mut self) -> Pin<Box<Call<S, B>>> {
+        self.call.take().expect(UNMOVED)
     }
 
     /// Drops the call, whoever would take orphans.
     pub(crate) fn discard(mut self) {
-        self.guarded = None;
+        self.call = None;
     }
 }
 
@@ -168,18 +144,18 @@ where
     B::Error: Into<BoxError>,
 {
     pub(crate) fn progress(&self) -> Progress {
-        self.guarded.as_ref().expect(UNMOVED).call.progress()
+        self.call.as_ref().expect(UNMOVED).progress()
     }
 
     /// What the handler and the layer share, if the handler has asked for it.
     #[inline]
     pub(crate) fn shared(&self) -> Option<&Arc<Shared>> {
-        self.guarded.as_ref().expect(UNMOVED).call.slot.shared()
+        self.call.as_ref().expect(UNMOVED).slot.shared()
     }
 
     /// What the handler and the layer share.
     pub(crate) fn claim(&mut self) -> Option<Arc<Shared>> {
-        self.guarded.as_mut().expect(UNMOVED).as_mut().project().call.claim()
+        self.call.as_mut().expect(UNMOVED).as_mut().claim()
     }
 }
 
@@ -191,8 +167,8 @@ where
 {
     #[inline]
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<R>, S::Error>> {
-        let guarded = self.guarded.as_mut().expect(UNMOVED);
-        let output = ready!(guarded.as_mut().project().call.poll(cx));
+        let call = self.call.as_mut().expect(UNMOVED);
+        let output = ready!(call.as_mut().poll(cx));
         // Nobody carries on what has ended.
         self.orphans = None;
         Poll::Ready(output)
@@ -200,8 +176,7 @@ where
 
     /// Takes the response back: the call is accepted with it.
     pub(crate) fn put_back(&mut self, output: Result<Response<R>, S::Error>) {
-        let guarded = self.guarded.as_mut().expect(UNMOVED).as_mut();
-        guarded.project().call.put_back(output);
+        self.call.as_mut().expect(UNMOVED).as_mut().put_back(output);
     }
 }
 
@@ -212,9 +187,9 @@ where
     #[inline]
     fn drop(&mut self) {
         if let Some(adopt) = self.orphans
-            && let Some(guarded) = self.guarded.take()
+            && let Some(call) = self.call.take()
         {
-            adopt(guarded);
+            adopt(call);
         }
     }
 }
