@@ -116,6 +116,10 @@ impl Hub {
 // === impl Hold ===
 
 impl Hold {
+    pub(crate) fn key(&self) -> Key {
+        self.key
+    }
+
     /// The fence under which the operation is held at present.
     pub(crate) fn fence(&self) -> Fence {
         self.hub.find(self.key).expect("only dropping the hold removes the operation").fence

@@ -4,17 +4,21 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
 use tracing::{Span, warn};
 
-use super::{Runner, Space, backoff::Backoff, create::Attempt, parked::Parked, ward::Ward};
+use super::{
+    Runner, Space,
+    backoff::Backoff,
+    create::Attempt,
+    parked::Parked,
+    ward::{Doubt, Ward},
+};
 use crate::{
     hub::Held,
-    limits::Limits,
     operation::{Fence, Head, Key, Shared},
     store::Record,
 };
@@ -44,13 +48,6 @@ pub(crate) enum Recorded {
     Theirs(Box<Record>),
 }
 
-/// Whether an attempt to create the operation may have been applied without our knowing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Doubt {
-    None,
-    Applied,
-}
-
 /// Why an operation is not created.
 enum Uncreated {
     /// Its idempotency key stands for this one.
@@ -72,7 +69,8 @@ impl Runner {
     async fn record(self: Arc<Self>, entry: Entry, caller: oneshot::Sender<Recorded>) {
         let Entry { shared, head, idempotency, space, span } = entry;
         let key = Key::of(shared.id());
-        let created = self.create(key, idempotency, head.encode(), &caller).await;
+        let encoded = head.encode();
+        let created = self.create(key, idempotency, &encoded, &caller).await;
         let (fence, doubt) = match created {
             Ok(created) => created,
             Err(Uncreated::GivenUp) => return,
@@ -85,21 +83,16 @@ impl Runner {
         let idempotency = idempotency.map(Box::new);
         let parked = Parked {
             runner: self,
-            key,
-            head,
+            head: Box::from(&encoded[..]),
             idempotency,
             shared,
-            span,
+            span: (!span.is_none()).then(|| Box::new(span)),
             hold,
             _space: space,
             unsaid: None,
         };
-        let retention = match doubt {
-            Doubt::None => Duration::ZERO,
-            Doubt::Applied => Limits::DOUBT,
-        };
         // A caller who has left meanwhile drops the operation, which abandons it.
-        drop(caller.send(Recorded::Ours(Box::new(Ward::unannounced(parked, retention)))));
+        drop(caller.send(Recorded::Ours(Box::new(Ward::unannounced(parked, head, doubt)))));
     }
 
     /// Creates the operation, and says under which fence.
@@ -110,7 +103,7 @@ impl Runner {
         self: &Arc<Self>,
         key: Key,
         idempotency: Option<[u8; 32]>,
-        head: Bytes,
+        head: &Bytes,
         caller: &oneshot::Sender<Recorded>,
     ) -> Result<(Fence, Doubt), Uncreated> {
         let mut doubt = Doubt::None;
@@ -119,7 +112,7 @@ impl Runner {
             if doubt == Doubt::None && caller.is_closed() {
                 return Err(Uncreated::GivenUp);
             }
-            match self.try_create(key, idempotency, &head).await {
+            match self.try_create(key, idempotency, head).await {
                 Attempt::Created(fence) => {
                     self.parking.store_answers();
                     return Ok((fence, doubt));

@@ -1,6 +1,7 @@
 //! An accepted call on its way to its end, in a task of its own.
 
 use std::{
+    future::Pending,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     task::{Context, Poll},
@@ -10,23 +11,21 @@ use bytes::Bytes;
 use http::Response;
 use http_body::Body;
 use http_body_util::Full;
-use tracing::{Instrument, warn};
+use tracing::{Instrument, Span, warn};
 
 use super::{
     close::{Ending, IfMissing},
-    until::Until,
     ward::Ward,
 };
 use crate::{
     body::BoxError,
-    limits::Limits,
     operation::{Failure, Outcome},
 };
 
 /// The task of an accepted call.
 enum Carry<F> {
     /// The service works on it.
-    Running { call: Pin<Box<F>>, ward: Box<Ward>, until: Until },
+    Running { call: Pin<Box<F>>, ward: Box<Ward> },
     /// Its response is received, or there is none, and its end is stored.
     Closing(Closing),
     /// Only while one state becomes the next.
@@ -35,36 +34,39 @@ enum Carry<F> {
 
 type Closing = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// More would double what the runtime keeps for each task.
+const _: () = assert!(size_of::<Carry<Pending<()>>>() <= 24);
+
 // === impl Ward ===
 
 impl Ward {
     /// Carries the call on, and stores how it ended. Its caller has been told.
-    pub(crate) fn carry<F, B, E>(self, call: Pin<Box<F>>)
+    pub(crate) fn carry<F, B, E>(mut self: Box<Self>, call: Pin<Box<F>>)
     where
         F: Future<Output = Result<Response<B>, E>> + Send + 'static,
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
         E: Into<BoxError> + Send + 'static,
     {
-        self.shared().attach(&self.runner.reports, &self.head().report);
-        let Limits { execution, cancel_grace, .. } = self.runner.limits;
-        let until = Until::new(execution, cancel_grace);
-        tokio::spawn(Carry::Running { call, ward: Box::new(self.announced()), until });
+        let limit = self.runner.limits.execution;
+        let accepted = self.announce(limit);
+        self.shared().attach(&self.runner.reports, &accepted.report);
+        tokio::spawn(Carry::Running { call, ward: self });
     }
 
-    async fn close(self, outcome: Outcome) {
+    async fn close(self: Box<Self>, outcome: Outcome) {
         let parked = self.release();
         let retention = parked.runner.limits.retention;
         Ending { outcome, retention, if_missing: IfMissing::Recreate }.store(parked).await;
     }
 
     /// Receives the response, then stores it.
-    fn answered<B>(self, response: Response<B>) -> Closing
+    fn answered<B>(self: Box<Self>, response: Response<B>) -> Closing
     where
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        let span = self.span.clone();
+        let span = self.span();
         let answered = async move {
             let outcome = self.collect(response).await;
             self.close(outcome).await;
@@ -73,14 +75,14 @@ impl Ward {
     }
 
     /// Stores that there is no response.
-    fn failed(self, failure: Failure) -> Closing {
-        let span = self.span.clone();
+    fn failed(self: Box<Self>, failure: Failure) -> Closing {
+        let span = self.span();
         Box::pin(self.close(Outcome::Failure(failure)).instrument(span))
     }
 
     /// Stores what the service's error stands for.
-    fn erred(self, error: BoxError) -> Closing {
-        warn!(operation = %self.key, %error, "the service returned an error to an accepted call");
+    fn erred(self: Box<Self>, error: BoxError) -> Closing {
+        warn!(operation = %self.key(), %error, "the service returned an error to an accepted call");
         match self.runner.on_error.clone() {
             None => self.failed(Failure::Error),
             Some(on_error) => self.answered(on_error(error).map(Full::new)),
@@ -103,9 +105,10 @@ where
         loop {
             match std::mem::replace(&mut *self, Self::Invalid) {
                 // Running => (Running | Closing)
-                Self::Running { mut call, ward, mut until } => {
-                    let entered = ward.span.enter();
-                    if let Some(failure) = until.poll_over(&ward.shared, cx) {
+                Self::Running { mut call, mut ward } => {
+                    let over = ward.poll_over(cx);
+                    let entered = ward.span.as_deref().map(Span::enter);
+                    if let Some(failure) = over {
                         drop_caught(call);
                         drop(entered);
                         *self = Self::Closing(ward.failed(failure));
@@ -115,7 +118,7 @@ where
                     drop(entered);
                     *self = match polled {
                         Ok(Poll::Pending) => {
-                            *self = Self::Running { call, ward, until };
+                            *self = Self::Running { call, ward };
                             return Poll::Pending;
                         }
                         Ok(Poll::Ready(Ok(response))) => Self::Closing(ward.answered(response)),

@@ -37,7 +37,7 @@ impl Ending {
     /// keeps its place, and its result counts as unsaved, until then.
     pub(super) async fn store(mut self, parked: Parked) {
         let runner = parked.runner.clone();
-        let (key, revision) = (parked.key, parked.shared.next_revision());
+        let (key, revision) = (parked.key(), parked.shared.next_revision());
         let mut backoff = Backoff::of(key);
         let mut saved = None;
         let claim = if is_released(&self.outcome) { Claim::Release } else { Claim::Keep };
@@ -85,14 +85,14 @@ fn encode(revision: u64, outcome: Outcome, close: Close) -> Bytes {
 
 /// Stores an operation again that the store has lost. `None` if somebody else has it.
 async fn recreate(parked: &Parked) -> Option<Fence> {
-    let head = parked.head.encode();
+    let (key, head) = (parked.key(), Bytes::copy_from_slice(&parked.head));
     let mut idempotency = parked.idempotency();
-    let mut backoff = Backoff::of(parked.key);
+    let mut backoff = Backoff::of(key);
     loop {
-        match parked.runner.try_create(parked.key, idempotency, &head).await {
+        match parked.runner.try_create(key, idempotency, &head).await {
             Attempt::Created(fence) => return Some(fence),
             // Its idempotency key stands for another one by now; its own callers still look for it.
-            Attempt::Taken(other) if other.key != parked.key => {
+            Attempt::Taken(other) if other.key != key => {
                 idempotency = None;
                 continue;
             }

@@ -6,6 +6,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
@@ -33,8 +34,8 @@ impl Parked {
     {
         let Limits { result_bytes, body_time, cancel_grace, cookies, .. } = self.runner.limits;
         let (parts, body) = response.into_parts();
-        let until = Until::new(Some(body_time), cancel_grace);
-        let body = Source::new(body, Arc::clone(&self.shared), until);
+        let until = Until::new(Some(body_time));
+        let body = Source::new(body, Arc::clone(&self.shared), until, cancel_grace);
         let (body, trailers) = match body.read(result_bytes).await {
             Ok(read) => read,
             Err(failure) => return Outcome::Failure(failure),
@@ -44,10 +45,10 @@ impl Parked {
             StatusCode::ACCEPTED if headers.contains_key(header::LOCATION) => RetryAfter::Keep,
             _ => RetryAfter::Drop,
         };
-        let (target, length) = (&self.head.target, body.len() as u64);
-        let dropped = headers::keep(&mut headers, target, length, retry_after, cookies);
+        let (target, length) = (self.target(), body.len() as u64);
+        let dropped = headers::keep(&mut headers, &target, length, retry_after, cookies);
         if dropped > 0 {
-            warn!(operation = %self.key, dropped, "Set-Cookie fields of an accepted call are not kept");
+            warn!(operation = %self.key(), dropped, "Set-Cookie fields of an accepted call are not kept");
         }
         let status = parts.status;
         Outcome::Response(Box::new(StoredResponse { status, headers, body, trailers }))
@@ -59,6 +60,7 @@ struct Source<B> {
     slot: Slot,
     shared: Arc<Shared>,
     until: Until,
+    cancel_grace: Duration,
     /// `Some` until it is dropped.
     body: Option<Pin<Box<B>>>,
 }
@@ -66,9 +68,9 @@ struct Source<B> {
 // === impl Source ===
 
 impl<B> Source<B> {
-    fn new(body: B, shared: Arc<Shared>, until: Until) -> Self {
+    fn new(body: B, shared: Arc<Shared>, until: Until, cancel_grace: Duration) -> Self {
         let slot = Slot::Used(Arc::clone(&shared));
-        Self { slot, shared, until, body: Some(Box::pin(body)) }
+        Self { slot, shared, until, cancel_grace, body: Some(Box::pin(body)) }
     }
 }
 
@@ -90,7 +92,7 @@ where
     }
 
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
-        if let Some(failure) = self.until.poll_over(&self.shared, cx) {
+        if let Some(failure) = self.until.poll_over(&self.shared, self.cancel_grace, cx) {
             return Poll::Ready(Some(Err(failure)));
         }
         let Some(body) = &mut self.body else { return Poll::Ready(None) };

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use http::uri::PathAndQuery;
 use tokio::sync::oneshot;
 use tracing::Span;
 
@@ -9,16 +10,18 @@ use crate::{
     operation::{Head, Key, Shared},
 };
 
-/// An operation that this process runs.
+/// An operation that this process runs. As small as it can be, for it is kept for as long as the
+/// operation goes on.
 #[derive(Debug)]
 pub(crate) struct Parked {
     pub(super) runner: Arc<Runner>,
-    pub(super) key: Key,
-    pub(super) head: Head,
+    /// The head as it was stored: should the store lose it, it is stored again.
+    pub(super) head: Box<[u8]>,
     /// What its idempotency key is filed under. Boxed, because most have none.
     pub(super) idempotency: Option<Box<[u8; 32]>>,
     pub(super) shared: Arc<Shared>,
-    pub(super) span: Span,
+    /// `None` if nobody traces.
+    pub(super) span: Option<Box<Span>>,
     pub(super) hold: Hold,
     pub(super) _space: Space,
     /// Dropped with the rest, which tells whoever waits for that.
@@ -28,8 +31,17 @@ pub(crate) struct Parked {
 // === impl Parked ===
 
 impl Parked {
-    pub(crate) fn head(&self) -> &Head {
-        &self.head
+    pub(super) fn key(&self) -> Key {
+        self.hold.key()
+    }
+
+    /// What the request was for.
+    pub(super) fn target(&self) -> PathAndQuery {
+        Head::decode(&self.head).expect("it was encoded here").target
+    }
+
+    pub(super) fn span(&self) -> Span {
+        self.span.as_deref().cloned().unwrap_or_else(Span::none)
     }
 
     pub(super) fn idempotency(&self) -> Option<[u8; 32]> {

@@ -10,10 +10,7 @@ use crate::operation::{Failure, Order, Shared};
 
 /// How long an accepted call, or the body of its response, may go on.
 #[derive(Debug)]
-pub(super) struct Until {
-    end: End,
-    cancel_grace: Duration,
-}
+pub(super) struct Until(End);
 
 #[derive(Debug)]
 enum End {
@@ -28,24 +25,29 @@ enum End {
 // === impl Until ===
 
 impl Until {
-    pub(super) fn new(limit: Option<Duration>, cancel_grace: Duration) -> Self {
-        let end = match limit {
+    pub(super) fn new(limit: Option<Duration>) -> Self {
+        Self(match limit {
             None => End::Open,
             Some(limit) => End::Limit(Box::pin(sleep(limit))),
-        };
-        Self { end, cancel_grace }
+        })
     }
 
     /// Why it has to be dropped now, if it has to be. Wakes the task when that may have changed.
-    pub(super) fn poll_over(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Option<Failure> {
+    /// Once cancelled it is given the grace, if it wants to end by itself.
+    pub(super) fn poll_over(
+        &mut self,
+        shared: &Shared,
+        cancel_grace: Duration,
+        cx: &mut Context<'_>,
+    ) -> Option<Failure> {
         shared.register(cx.waker());
-        match (shared.order(), &self.end) {
+        match (shared.order(), &self.0) {
             (None, _) | (Some(Order::Cancel), End::Grace(_)) => {}
             (Some(Order::ShutDown), _) => return Some(Failure::ShutDown),
             (Some(Order::Cancel), _) if !shared.listens() => return Some(Failure::Canceled),
             // (Open | Limit) => Grace
             (Some(Order::Cancel), End::Open | End::Limit(_)) => {
-                self.end = End::Grace(Box::pin(sleep(self.cancel_grace)));
+                self.0 = End::Grace(Box::pin(sleep(cancel_grace)));
             }
         }
         match self.poll_end(cx) {
@@ -55,7 +57,7 @@ impl Until {
     }
 
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
-        let (sleep, failure) = match &mut self.end {
+        let (sleep, failure) = match &mut self.0 {
             End::Open => return Poll::Pending,
             End::Limit(sleep) => (sleep, Failure::TimedOut),
             End::Grace(sleep) => (sleep, Failure::Canceled),

@@ -1,12 +1,16 @@
-use std::{ops::Deref, time::Duration};
+use std::{ops::Deref, task::Context, time::Duration};
 
 use tokio::sync::oneshot;
 
 use super::{
     close::{Ending, IfMissing},
     parked::Parked,
+    until::Until,
 };
-use crate::operation::{Failure, Outcome};
+use crate::{
+    limits::Limits,
+    operation::{Failure, Head, Outcome},
+};
 
 /// Sees to it that an operation is closed, whatever becomes of those who work on it.
 ///
@@ -16,9 +20,24 @@ use crate::operation::{Failure, Outcome};
 pub(crate) struct Ward {
     /// `Some` until it is released.
     parked: Option<Parked>,
-    failure: Failure,
-    /// How long the operation is kept if it is closed here.
-    retention: Duration,
+    /// `Some` until its caller has been told.
+    head: Option<Box<Head>>,
+    told: Told,
+    until: Until,
+}
+
+/// Who has heard of the operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Nobody(Doubt),
+    Caller,
+}
+
+/// Whether an attempt to create the operation may have been applied without our knowing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doubt {
+    None,
+    Applied,
 }
 
 // === impl Ward ===
@@ -28,19 +47,32 @@ impl Ward {
     ///
     /// But others may have joined one that has a key, and have been told of it: it has failed before
     /// it was begun.
-    pub(super) fn unannounced(parked: Parked, retention: Duration) -> Self {
-        let (failure, retention) = match parked.idempotency {
-            None => (Failure::Abandoned, retention),
-            Some(_) => (Failure::NotBegun, parked.runner.limits.retention),
-        };
-        Self { parked: Some(parked), failure, retention }
+    pub(super) fn unannounced(parked: Parked, head: Head, doubt: Doubt) -> Self {
+        Self {
+            parked: Some(parked),
+            head: Some(Box::new(head)),
+            told: Told::Nobody(doubt),
+            until: Until::new(None),
+        }
     }
 
-    /// Its caller has been told: dropped, it has failed by a panic.
-    pub(super) fn announced(mut self) -> Self {
-        self.failure = Failure::Panic;
-        self.retention = self.runner.limits.retention;
-        self
+    /// Its caller has been told: dropped, it has failed by a panic. It may go on until the limit,
+    /// if there is one. Returns what was known of it when it was accepted.
+    pub(super) fn announce(&mut self, limit: Option<Duration>) -> Box<Head> {
+        self.told = Told::Caller;
+        self.until = Until::new(limit);
+        self.head.take().expect(UNANNOUNCED)
+    }
+
+    /// What is told to its caller.
+    pub(crate) fn head(&self) -> &Head {
+        self.head.as_deref().expect(UNANNOUNCED)
+    }
+
+    /// Why the call has to be dropped now, if it has to be.
+    pub(super) fn poll_over(&mut self, cx: &mut Context<'_>) -> Option<Failure> {
+        let parked = self.parked.as_ref().expect(UNRELEASED);
+        self.until.poll_over(&parked.shared, parked.runner.limits.cancel_grace, cx)
     }
 
     /// Resolves, to an error, once the operation's end is stored or cannot be.
@@ -69,11 +101,19 @@ impl Drop for Ward {
         let Some(parked) = self.parked.take() else { return };
         // Without a runtime nothing can be done: the lease will end, and others see to the rest.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            let (outcome, retention) = (Outcome::Failure(self.failure), self.retention);
+            let kept = parked.runner.limits.retention;
+            let (failure, retention) = match (self.told, parked.idempotency()) {
+                (Told::Caller, _) => (Failure::Panic, kept),
+                (Told::Nobody(_), Some(_)) => (Failure::NotBegun, kept),
+                (Told::Nobody(Doubt::None), None) => (Failure::Abandoned, Duration::ZERO),
+                (Told::Nobody(Doubt::Applied), None) => (Failure::Abandoned, Limits::DOUBT),
+            };
+            let outcome = Outcome::Failure(failure);
             let ending = Ending { outcome, retention, if_missing: IfMissing::Accept };
             runtime.spawn(ending.store(parked));
         }
     }
 }
 
+const UNANNOUNCED: &str = "a caller is told once, of what is announced then";
 const UNRELEASED: &str = "only `release` and `drop` empty a ward, and both end it";
