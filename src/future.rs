@@ -275,7 +275,7 @@ where
         let Some(shared) = self.call.claim() else { return self.refuse() };
         let facts = self.call.facts();
         let (head, span) = (facts.head(&shared, None), facts.span.clone());
-        let entry = Entry { shared, head, idempotency: None, space, span };
+        let entry = Entry { shared, head, idempotency: None, space: Some(space), span };
         let runner = &self.guard.runner;
         let patience = Timer::after(runner.limits().store_timeout);
         let acceptance = runner.accept(entry);

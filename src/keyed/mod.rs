@@ -78,6 +78,9 @@ where
         loop {
             let record = match claimant.claim(fingerprint).await {
                 None => return Ok(status.error(Problem::NotBegun)),
+                Some(Recorded::Ours(ward)) if !ward.has_space() => {
+                    return Ok(status.error(Problem::NotBegun));
+                }
                 Some(Recorded::Ours(ward)) => {
                     return claimant.run(ward, service, parts, upload).await;
                 }
@@ -113,7 +116,8 @@ impl Claimant {
     /// is.
     async fn claim(&self, fingerprint: Fingerprint) -> Option<Recorded> {
         let runner = &self.guard.runner;
-        let space = runner.parking().enter()?;
+        // Without a place nothing is begun, but what the key stands for may have been.
+        let space = runner.parking().enter();
         let salt = Salt::random();
         let id = self.scope.operation(&self.key, &salt);
         let shared = Arc::new(Shared::new(id));

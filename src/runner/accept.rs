@@ -30,7 +30,8 @@ pub(crate) struct Entry {
     pub(crate) head: Head,
     /// What the request's idempotency key is filed under.
     pub(crate) idempotency: Option<[u8; 32]>,
-    pub(crate) space: Space,
+    /// `None` if there is none left.
+    pub(crate) space: Option<Space>,
     pub(crate) span: Span,
 }
 
@@ -88,7 +89,7 @@ impl Runner {
             shared,
             span: (!span.is_none()).then(|| Box::new(span)),
             hold,
-            _space: space,
+            space,
             unsaid: None,
         };
         // A caller who has left meanwhile drops the operation, which abandons it.

@@ -23,7 +23,8 @@ pub(crate) struct Parked {
     /// `None` if nobody traces.
     pub(super) span: Option<Box<Span>>,
     pub(super) hold: Hold,
-    pub(super) _space: Space,
+    /// `None` if there was none left: it is recorded to see what its key stands for, and never begun.
+    pub(super) space: Option<Space>,
     /// Dropped with the rest, which tells whoever waits for that.
     pub(super) unsaid: Option<oneshot::Sender<()>>,
 }

@@ -64,6 +64,11 @@ impl Ward {
         self.head.take().expect(UNANNOUNCED)
     }
 
+    /// Whether there is room for it: otherwise it must not be begun.
+    pub(crate) fn has_space(&self) -> bool {
+        self.space.is_some()
+    }
+
     /// What is told to its caller.
     pub(crate) fn head(&self) -> &Head {
         self.head.as_deref().expect(UNANNOUNCED)
@@ -104,6 +109,10 @@ impl Drop for Ward {
             let kept = parked.runner.limits.retention;
             let (failure, retention) = match (self.told, parked.idempotency()) {
                 (Told::Caller, _) => (Failure::Panic, kept),
+                // Many such callers come at once.
+                (Told::Nobody(_), Some(_)) if parked.space.is_none() => {
+                    (Failure::NotBegun, Limits::DOUBT)
+                }
                 (Told::Nobody(_), Some(_)) => (Failure::NotBegun, kept),
                 (Told::Nobody(Doubt::None), None) => (Failure::Abandoned, Duration::ZERO),
                 (Told::Nobody(Doubt::Applied), None) => (Failure::Abandoned, Limits::DOUBT),

@@ -295,3 +295,15 @@ async fn who_was_promised_an_operation_that_was_never_begun_is_told_so() {
 fn assert_replayed_or_own(answer: &Answer) {
     assert_eq!((answer.status, answer.header("x-run")), (StatusCode::OK, Some("1")), "{answer:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn without_a_place_to_park_a_key_still_tells_what_it_stands_for() {
+    let server = Server::with([(30, 200)], |builder| builder.max_parked(1));
+    let first = server.accepted("/work", "k").await;
+    assert_eq!(server.accepted("/work", "k").await.id, first.id);
+    sleep(Duration::from_secs(30)).await;
+    let other = server.accepted("/work", "other").await;
+    assert_replayed(&server.post("/work", "k").await, 1);
+    assert_eq!(server.accepted("/work", "other").await.id, other.id);
+    assert_eq!(server.work.begun(), 2);
+}
