@@ -39,8 +39,9 @@ pub(crate) struct Never {
     _pinned: PhantomPinned,
 }
 
-/// How many calls are parked at a time: their deadlines share the ticks of one clock.
-const BATCH: usize = 1_000;
+/// How many calls are parked at a time: their deadlines share the ticks of one clock. More would
+/// tell of what acceptance needs for a moment.
+const BATCH: usize = 200;
 
 // === impl Lot ===
 

@@ -3,7 +3,7 @@
 use std::{
     collections::hash_map::Entry,
     future::Future,
-    mem,
+    iter, mem,
     pin::Pin,
     sync::{
         Arc,
@@ -39,10 +39,17 @@ struct Shard {
 #[derive(Debug)]
 struct Awaited {
     entry: u64,
-    /// By place.
-    wakers: Vec<Option<Waker>>,
-    /// Places of waiters that have left.
+    wakers: Wakers,
+    /// Places of waiters that have left, of as many as there ever were.
     free: Vec<usize>,
+    places: usize,
+}
+
+/// The wakers of one operation, by place. Most have one, which needs no room of its own.
+#[derive(Debug, Default)]
+struct Wakers {
+    first: Option<Waker>,
+    others: Vec<Option<Waker>>,
 }
 
 /// Waits for the end of one operation: ready when it may have ended since this was made, or since
@@ -64,7 +71,10 @@ struct Listens {
 
 /// Those who are woken. Dropped before all are, it wakes the others at once: nobody who was taken
 /// off the map may be forgotten.
-struct Roused(vec::IntoIter<Option<Waker>>);
+struct Roused {
+    first: Option<Waker>,
+    others: vec::IntoIter<Option<Waker>>,
+}
 
 /// How many are woken before others have their turn. Some ten microseconds' work.
 const BATCH: usize = 128;
@@ -114,8 +124,10 @@ impl Waits {
     pub(super) async fn all_ended(&self) {
         let all = self.shards.all().map(|mut shard| mem::take(&mut shard.awaited));
         for awaited in all.filter(|awaited| !awaited.is_empty()) {
-            let wakers = awaited.into_values().flat_map(|awaited| awaited.wakers);
-            Roused::new(wakers.collect()).wake().await;
+            let wakers = awaited
+                .into_values()
+                .flat_map(|Awaited { wakers, .. }| iter::once(wakers.first).chain(wakers.others));
+            Roused::new(Wakers { first: None, others: wakers.collect() }).wake().await;
             yield_now().await;
         }
     }
@@ -146,14 +158,29 @@ impl Waits {
 
 impl Awaited {
     fn new(entry: u64) -> Self {
-        Self { entry, wakers: Vec::new(), free: Vec::new() }
+        Self { entry, wakers: Wakers::default(), free: Vec::new(), places: 0 }
     }
 
     fn take_place(&mut self) -> usize {
         self.free.pop().unwrap_or_else(|| {
-            self.wakers.push(None);
-            self.wakers.len() - 1
+            let place = self.places;
+            self.places += 1;
+            if place > 0 {
+                self.wakers.others.push(None);
+            }
+            place
         })
+    }
+}
+
+// === impl Wakers ===
+
+impl Wakers {
+    fn at(&mut self, place: usize) -> &mut Option<Waker> {
+        match place {
+            0 => &mut self.first,
+            place => &mut self.others[place - 1],
+        }
     }
 }
 
@@ -188,7 +215,7 @@ impl Future for Waiter {
         let mut shard = self.waits.shards.of(self.key);
         let awaited = shard.awaited.get_mut(&self.key).filter(|found| found.entry == entry);
         let Some(awaited) = awaited else { return Poll::Ready(()) };
-        let waker = &mut awaited.wakers[place];
+        let waker = awaited.wakers.at(place);
         if waker.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
             // Dropped without the lock: a waker may be the last that keeps a task, and the task may
             // hold waiters of its own.
@@ -209,9 +236,9 @@ impl Drop for Waiter {
         if awaited.get().entry != entry {
             return;
         }
-        let waker = awaited.get_mut().wakers[place].take();
+        let waker = awaited.get_mut().wakers.at(place).take();
         awaited.get_mut().free.push(place);
-        if awaited.get().free.len() == awaited.get().wakers.len() {
+        if awaited.get().free.len() == awaited.get().places {
             awaited.remove();
             shed(&mut shard.awaited);
         }
@@ -223,15 +250,16 @@ impl Drop for Waiter {
 // === impl Roused ===
 
 impl Roused {
-    fn new(wakers: Vec<Option<Waker>>) -> Self {
-        Self(wakers.into_iter())
+    fn new(wakers: Wakers) -> Self {
+        Self { first: wakers.first, others: wakers.others.into_iter() }
     }
 
     /// Wakes them, a batch at a time.
     async fn wake(mut self) {
         loop {
-            self.0.by_ref().take(BATCH).flatten().for_each(Waker::wake);
-            if self.0.as_slice().is_empty() {
+            let first = self.first.take().into_iter();
+            first.chain(self.others.by_ref().take(BATCH).flatten()).for_each(Waker::wake);
+            if self.others.as_slice().is_empty() {
                 return;
             }
             yield_now().await;
@@ -241,6 +269,7 @@ impl Roused {
 
 impl Drop for Roused {
     fn drop(&mut self) {
-        self.0.by_ref().flatten().for_each(Waker::wake);
+        let first = self.first.take().into_iter();
+        first.chain(self.others.by_ref().flatten()).for_each(Waker::wake);
     }
 }
