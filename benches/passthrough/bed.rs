@@ -5,17 +5,11 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    runtime::{Builder, Runtime},
-    time::sleep,
-};
+use tokio::runtime::Runtime;
 
-use crate::{ours::Ours, variants::Case};
+use crate::{ours::Ours, support::runtime, variants::Case};
 
 /// A tokio runtime, and the layers of ours that live on it.
-///
-/// One timer is alive all the time: a runtime without any takes a shorter way at each park, and
-/// the first layer to arm a timer would be charged with the difference.
 pub(crate) struct Bed {
     runtime: Runtime,
     ours: Ours,
@@ -25,16 +19,14 @@ pub(crate) struct Bed {
 
 impl Bed {
     pub(crate) fn single_thread() -> Self {
-        Self::new(&mut Builder::new_current_thread())
+        Self::new(runtime::single_thread())
     }
 
     pub(crate) fn two_workers() -> Self {
-        Self::new(Builder::new_multi_thread().worker_threads(2))
+        Self::new(runtime::two_workers())
     }
 
-    fn new(builder: &mut Builder) -> Self {
-        let runtime = builder.enable_all().build().expect("a runtime can be started");
-        runtime.spawn(async { sleep(Duration::from_secs(3600)).await });
+    fn new(runtime: Runtime) -> Self {
         Self { runtime, ours: Ours::new() }
     }
 

@@ -16,12 +16,11 @@
 //! Without `--bench`, which `cargo bench` adds, each case is run once to see that it works: that
 //! is what `cargo test --benches` does.
 
+#[path = "../support/allocations.rs"]
 mod allocations;
 mod bed;
-mod child;
 mod goals;
 mod inner;
-mod instructions;
 mod layers;
 mod ours;
 mod ratios;
@@ -39,7 +38,10 @@ use self::{
     bed::Bed,
     goals::Measure,
     ratios::Threads,
-    support::again::{self, Skipped},
+    support::{
+        again::{self, Skipped},
+        per_call,
+    },
     table::Table,
     variants::{Case, Scenario, Stack},
 };
@@ -57,7 +59,9 @@ enum Task {
 fn main() {
     let mut arguments = env::args().skip(1).peekable();
     if arguments.next_if(|argument| argument == again::ARGUMENT).is_some() {
-        return child::run(arguments);
+        let (case, calls) = per_call::order(arguments);
+        Bed::single_thread().run(Case::all()[case], calls);
+        return;
     }
     match Task::from_arguments(&arguments.collect::<Vec<_>>()) {
         Task::Smoke => smoke(),
@@ -90,9 +94,9 @@ fn measure(scenarios: &[Scenario], rounds: usize) {
     };
     // Time comes last, when no child of ours is running.
     eprintln!("{} scenarios: instructions ...", scenarios.len());
-    add(Measure::Instructions, instructions::measure(&cases));
+    add(Measure::Instructions, per_call::instructions(&cases));
     eprintln!("allocations ...");
-    add(Measure::Allocations, Ok(allocations::measure(&cases)));
+    add(Measure::Allocations, Ok(count_allocations(&cases)));
     eprintln!("system calls ...");
     add(Measure::SystemCalls, syscalls::measure(&cases));
     eprintln!("time ...");
@@ -109,6 +113,17 @@ fn measure(scenarios: &[Scenario], rounds: usize) {
     table.sort();
     println!("{}", table::LEGEND);
     println!("{table}");
+}
+
+fn count_allocations(cases: &[Case]) -> Vec<f64> {
+    let bed = Bed::single_thread();
+    let measured = cases.iter().map(|&case| {
+        bed.run(case, 1);
+        allocations::of_each_call(case, |calls| {
+            bed.run(case, calls);
+        })
+    });
+    measured.collect()
 }
 
 // === impl Task ===

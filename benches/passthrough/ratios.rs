@@ -1,13 +1,10 @@
 //! Time per call, to be read as ratios within one line only.
-//!
-//! All layers take turns, a short batch each, in many rounds; the median round counts. What else
-//! the machine does then meets all of them alike.
 
 use std::time::Duration;
 
 use crate::{
     bed::Bed,
-    support::median::median,
+    support::interleaved,
     variants::{Case, Scenario},
 };
 
@@ -31,16 +28,7 @@ pub(crate) fn measure(bed: &Bed, threads: Threads, scenario: Scenario, rounds: u
         Threads::Two => bed.run_on_both(case, calls),
     };
     let batch = batch(|calls| run(cases[0], calls));
-    let mut times = vec![Vec::with_capacity(rounds); cases.len()];
-    for round in 0..rounds {
-        // Another one begins each round, so that none always follows the same.
-        for turn in 0..cases.len() {
-            let position = (round + turn) % cases.len();
-            let took = run(cases[position], batch);
-            times[position].push(took.as_nanos() as f64 / batch as f64);
-        }
-    }
-    times.into_iter().map(median).collect()
+    interleaved::medians(&cases, rounds, |case| run(case, batch).as_nanos() as f64 / batch as f64)
 }
 
 /// How many calls make a batch.

@@ -1,19 +1,21 @@
 //! System calls per call, counted by strace over all threads.
 
 use crate::{
-    child,
-    support::again::{Skipped, again},
+    support::{
+        again::{Skipped, again},
+        per_call,
+    },
     variants::Case,
 };
 
 const TOOL: [&str; 6] = ["strace", "-f", "-c", "-U", "calls,name", "-q"];
 
 pub(crate) fn measure(cases: &[Case]) -> Result<Vec<f64>, Skipped> {
-    child::counts_per_call(cases, count)
+    per_call::by_children(cases, count)
 }
 
 fn count(case: Case, calls: u64) -> Result<u64, Skipped> {
-    let output = again(&TOOL, &child::arguments(case, calls))?;
+    let output = again(&TOOL, &per_call::arguments(case, calls))?;
     let report = String::from_utf8_lossy(&output.stderr);
     total(&report)
         .filter(|_| output.status.success())

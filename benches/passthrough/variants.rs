@@ -5,7 +5,7 @@ use std::{future::Future, pin::Pin, time::Duration};
 
 use http::StatusCode;
 
-use crate::{inner::Readiness, ours::Ours, raw, wire};
+use crate::{inner::Readiness, ours::Ours, raw, support::per_call::Subject, wire};
 
 /// Long enough never to pass while a call is measured.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
@@ -238,11 +238,6 @@ impl Scenario {
 // === impl Case ===
 
 impl Case {
-    /// The number by which a child process is told what to run.
-    pub(crate) fn number(self) -> usize {
-        Self::all().iter().position(|case| *case == self).expect("every case is one of all")
-    }
-
     pub(crate) fn all() -> Vec<Self> {
         Scenario::all().into_iter().flat_map(Scenario::cases).collect()
     }
@@ -253,6 +248,16 @@ impl Case {
             Stack::Raw => raw::run(self, ours, calls),
             Stack::Hyper | Stack::AxumLayer | Stack::AxumOutermost => wire::run(self, ours, calls),
         }
+    }
+}
+
+impl Subject for Case {
+    fn number(self) -> usize {
+        Self::all().iter().position(|case| *case == self).expect("every case is one of all")
+    }
+
+    fn calls(self) -> u64 {
+        self.scenario.calls()
     }
 }
 
