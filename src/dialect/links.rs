@@ -1,7 +1,7 @@
 use http::HeaderValue;
 
 use super::Hop;
-use crate::operation::OperationId;
+use crate::operation::{EncodedId, OperationId};
 
 /// Where the layer's own routes are: the path below which operations are found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,17 +56,32 @@ impl Links {
 
     /// The URL of the status document.
     pub fn status(&self, id: OperationId) -> HeaderValue {
-        reference(format!("{}/{id}", self.base))
+        reference(&self.status_parts(&id.encode()))
     }
 
     /// The URL of the result.
     pub fn result(&self, id: OperationId) -> HeaderValue {
-        reference(format!("{}/{id}/result", self.base))
+        reference(&self.result_parts(&id.encode()))
     }
 
     /// The URL of the result for a caller that is redirected there: at each hop another one.
     pub fn hop(&self, id: OperationId, hop: Hop) -> HeaderValue {
-        reference(format!("{}/{id}/result?{hop}", self.base))
+        reference(&[&format!("{}/{id}/result?{hop}", self.base)])
+    }
+
+    /// The pieces of the status's URL.
+    pub(super) fn status_parts<'a>(&'a self, id: &'a EncodedId) -> [&'a str; 3] {
+        [&self.base, "/", id.as_str()]
+    }
+
+    /// The pieces of the result's URL.
+    pub(super) fn result_parts<'a>(&'a self, id: &'a EncodedId) -> [&'a str; 4] {
+        [&self.base, "/", id.as_str(), "/result"]
+    }
+
+    /// How long the status's URL is.
+    pub(super) fn status_len(&self) -> usize {
+        self.base.len() + "/".len() + EncodedId::LEN
     }
 
     /// Whether references have a scheme and a host.
@@ -75,7 +90,9 @@ impl Links {
     }
 }
 
-fn reference(text: String) -> HeaderValue {
+fn reference(parts: &[&str]) -> HeaderValue {
+    // As long as it has to be, so that no more memory is needed to share it.
+    let text = parts.concat();
     HeaderValue::try_from(text).expect("the base was checked when the layer was built")
 }
 

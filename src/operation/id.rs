@@ -20,6 +20,10 @@ use uuid::Uuid;
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct OperationId(Uuid);
 
+/// An [`OperationId`] as it is written.
+#[derive(Clone, Copy)]
+pub(crate) struct EncodedId([u8; TEXT_LEN]);
+
 /// The text is not an [`OperationId`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParseIdError(());
@@ -44,6 +48,13 @@ impl OperationId {
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(Uuid::from_bytes(bytes))
     }
+
+    /// The text that [`Display`](fmt::Display) writes.
+    pub(crate) fn encode(&self) -> EncodedId {
+        let mut text = [0; TEXT_LEN];
+        self.0.simple().encode_lower(&mut text);
+        EncodedId(text)
+    }
 }
 
 impl FromStr for OperationId {
@@ -63,14 +74,24 @@ impl FromStr for OperationId {
 
 impl fmt::Display for OperationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [0; TEXT_LEN];
-        f.write_str(self.0.simple().encode_lower(&mut text))
+        f.write_str(self.encode().as_str())
     }
 }
 
 impl fmt::Debug for OperationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "OperationId(#{})", super::Key::of(*self))
+    }
+}
+
+// === impl EncodedId ===
+
+impl EncodedId {
+    /// How many characters it has.
+    pub(crate) const LEN: usize = TEXT_LEN;
+
+    pub(crate) fn as_str(&self) -> &str {
+        str::from_utf8(&self.0).expect("hexadecimal digits are ASCII")
     }
 }
 

@@ -1,102 +1,149 @@
-use serde::Serialize;
+//! What is told of an operation, or of why there is nothing to tell.
 
-use super::StandardDialect;
+use bytes::Bytes;
+use http::HeaderValue;
+
+use super::{
+    StandardDialect,
+    json::{Object, decimal},
+};
 use crate::{
     dialect::{Dialect, Links, Problem, Verdict},
-    operation::{Outcome, Snapshot, State},
+    operation::{EncodedId, Outcome, Snapshot, State},
 };
 
-/// What is told of an operation.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct StatusDocument {
-    id: String,
-    status: &'static str,
-    created_date_time: String,
-    last_action_date_time: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    percent_complete: Option<u8>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retry_after_ms: Option<u64>,
-    status_url: String,
-    result_url: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    resource_location: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<ErrorDocument>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires_date_time: Option<String>,
+/// The status document of an operation, and the fields beside it that name the operation: all in
+/// one allocation, since polls are many.
+pub(super) struct Page {
+    bytes: Bytes,
+    /// Of the pieces, which follow one another.
+    ends: Ends,
 }
 
-#[derive(Serialize)]
-struct ErrorDocument {
-    code: String,
-    message: String,
+struct Ends {
+    status: usize,
+    monitor: usize,
+    result: usize,
+    retry_after: usize,
 }
 
-/// An error as RFC 9457 has it.
-#[derive(Serialize)]
-pub(super) struct ProblemDocument {
-    r#type: String,
-    title: String,
-    status: u16,
-    code: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    operation: Option<String>,
-}
+/// Room for all but the references and the message.
+const REST: usize = 400;
 
-// === impl StatusDocument ===
+// === impl Page ===
 
-impl StatusDocument {
+impl Page {
     pub(super) fn of(dialect: &StandardDialect, operation: &Snapshot, links: &Links) -> Self {
-        let text = |reference: http::HeaderValue| {
-            String::from_utf8_lossy(reference.as_bytes()).into_owned()
+        let id = &operation.id.encode();
+        let mut buffer = Vec::with_capacity(REST + 5 * links.status_len());
+        let put = |parts: &[&str], buffer: &mut Vec<u8>| {
+            parts.iter().for_each(|part| buffer.extend_from_slice(part.as_bytes()));
+            buffer.len()
         };
-        let result_url = text(links.result(operation.id));
-        let mut document = Self {
-            id: operation.id.to_string(),
-            status: "NotStarted",
-            created_date_time: operation.created.to_rfc3339(),
-            last_action_date_time: operation.updated.to_rfc3339(),
-            percent_complete: None,
-            message: None,
-            retry_after_ms: Some(dialect.retry_after_millis()),
-            status_url: text(links.status(operation.id)),
-            result_url,
-            resource_location: None,
-            error: None,
-            expires_date_time: None,
+        put(&["<"], &mut buffer);
+        let ends = Ends {
+            status: put(&links.status_parts(id), &mut buffer),
+            monitor: put(&[">; rel=\"monitor\""], &mut buffer),
+            result: put(&links.result_parts(id), &mut buffer),
+            retry_after: {
+                decimal(dialect.retry_after_seconds(), &mut buffer);
+                buffer.len()
+            },
         };
-        match &operation.state {
-            State::NotStarted => {}
-            State::Running { progress, message } => {
-                document.status = "Running";
-                document.percent_complete = progress.map(percent);
-                document.message.clone_from(message);
-                if operation.cancel_requested && message.is_none() {
-                    document.message = Some("Its cancellation was requested.".to_owned());
-                }
-            }
-            State::Ended { outcome, expires } => {
-                let verdict = dialect.verdict(outcome);
-                document.status = word(verdict);
-                document.retry_after_ms = None;
-                document.expires_date_time = Some(expires.to_rfc3339());
-                match verdict {
-                    Verdict::Succeeded if links.are_absolute() => {
-                        document.resource_location = Some(document.result_url.clone());
-                    }
-                    Verdict::Succeeded => {}
-                    Verdict::Failed | Verdict::Canceled => {
-                        document.error = Some(ErrorDocument::of(outcome));
-                    }
-                }
-            }
-        }
-        document
+        write(dialect, operation, id, links, &mut buffer);
+        Self { bytes: buffer.into(), ends }
     }
+
+    pub(super) fn document(&self) -> Bytes {
+        self.bytes.slice(self.ends.retry_after..)
+    }
+
+    pub(super) fn status(&self) -> HeaderValue {
+        self.field(1, self.ends.status)
+    }
+
+    /// The status as a link.
+    pub(super) fn monitor(&self) -> HeaderValue {
+        self.field(0, self.ends.monitor)
+    }
+
+    pub(super) fn result(&self) -> HeaderValue {
+        self.field(self.ends.monitor, self.ends.result)
+    }
+
+    pub(super) fn retry_after(&self) -> HeaderValue {
+        self.field(self.ends.result, self.ends.retry_after)
+    }
+
+    fn field(&self, begin: usize, end: usize) -> HeaderValue {
+        HeaderValue::from_maybe_shared(self.bytes.slice(begin..end))
+            .expect("the base was checked when the layer was built, and the rest is ASCII")
+    }
+}
+
+fn write(
+    dialect: &StandardDialect,
+    operation: &Snapshot,
+    id: &EncodedId,
+    links: &Links,
+    buffer: &mut Vec<u8>,
+) {
+    let (word, verdict) = match &operation.state {
+        State::NotStarted => ("NotStarted", None),
+        State::Running { .. } => ("Running", None),
+        State::Ended { outcome, .. } => {
+            let verdict = dialect.verdict(outcome);
+            (word(verdict), Some(verdict))
+        }
+    };
+    let mut document = Object::new(buffer);
+    document.text("id", [id.as_str()]);
+    document.text("status", [word]);
+    document.text("createdDateTime", [operation.created.rfc3339().as_str()]);
+    document.text("lastActionDateTime", [operation.updated.rfc3339().as_str()]);
+    if let State::Running { progress, message } = &operation.state {
+        if let Some(progress) = progress {
+            document.number("percentComplete", percent(*progress));
+        }
+        match message {
+            Some(message) => document.text("message", [message]),
+            None if operation.cancel_requested => {
+                document.text("message", ["Its cancellation was requested."]);
+            }
+            None => {}
+        }
+    }
+    if verdict.is_none() {
+        document.number("retryAfterMs", dialect.retry_after_millis());
+    }
+    document.text("statusUrl", links.status_parts(id));
+    document.text("resultUrl", links.result_parts(id));
+    if let (State::Ended { outcome, expires }, Some(verdict)) = (&operation.state, verdict) {
+        match verdict {
+            Verdict::Succeeded if links.are_absolute() => {
+                document.text("resourceLocation", links.result_parts(id));
+            }
+            Verdict::Succeeded => {}
+            Verdict::Failed | Verdict::Canceled => write_error(outcome, document.object("error")),
+        }
+        document.text("expiresDateTime", [expires.rfc3339().as_str()]);
+    }
+    document.end();
+}
+
+fn write_error(outcome: &Outcome, mut error: Object<'_>) {
+    match outcome {
+        Outcome::Failure(failure) => {
+            error.text("code", [failure.code()]);
+            error.text("message", [&failure.to_string()]);
+        }
+        Outcome::Response(response) => {
+            let reason = response.status.canonical_reason().unwrap_or(response.status.as_str());
+            error.text("code", [response.status.as_str()]);
+            error.text("message", ["The service answered ", reason, "."]);
+        }
+    }
+    error.end();
 }
 
 /// Rounded down, so that 100 is said only of work that is done.
@@ -105,8 +152,8 @@ impl StatusDocument {
     clippy::cast_sign_loss,
     reason = "a fraction between 0 and 1 is between 0 and 100 percent"
 )]
-fn percent(fraction: f64) -> u8 {
-    (fraction.clamp(0.0, 1.0) * 100.0) as u8
+fn percent(fraction: f64) -> u64 {
+    (fraction.clamp(0.0, 1.0) * 100.0) as u64
 }
 
 fn word(verdict: Verdict) -> &'static str {
@@ -117,35 +164,17 @@ fn word(verdict: Verdict) -> &'static str {
     }
 }
 
-// === impl ErrorDocument ===
-
-impl ErrorDocument {
-    fn of(outcome: &Outcome) -> Self {
-        match outcome {
-            Outcome::Failure(failure) => {
-                Self { code: failure.code().to_owned(), message: failure.to_string() }
-            }
-            Outcome::Response(response) => Self {
-                code: response.status.as_u16().to_string(),
-                message: format!(
-                    "The service answered {}.",
-                    response.status.canonical_reason().unwrap_or(response.status.as_str()),
-                ),
-            },
-        }
+/// An error as RFC 9457 has it.
+pub(super) fn problem(problem: &Problem) -> Bytes {
+    let mut buffer = Vec::with_capacity(REST);
+    let mut document = Object::new(&mut buffer);
+    document.text("type", ["urn:problem-type:respond-async:", problem.code()]);
+    document.text("title", [&problem.to_string()]);
+    document.number("status", problem.status().as_u16().into());
+    document.text("code", [problem.code()]);
+    if let Some(operation) = problem.operation() {
+        document.text("operation", [operation.encode().as_str()]);
     }
-}
-
-// === impl ProblemDocument ===
-
-impl ProblemDocument {
-    pub(super) fn of(problem: &Problem) -> Self {
-        Self {
-            r#type: format!("urn:problem-type:respond-async:{}", problem.code()),
-            title: problem.to_string(),
-            status: problem.status().as_u16(),
-            code: problem.code(),
-            operation: problem.operation().map(|id| id.to_string()),
-        }
-    }
+    document.end();
+    buffer.into()
 }

@@ -1,13 +1,14 @@
 //! The default dialect, which one set of answers makes fit most clients.
 
 mod document;
+mod json;
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 
-use self::document::{ProblemDocument, StatusDocument};
+use self::document::Page;
 use super::{
     Command, Dialect, Hop, Links, Mount, PENDING, Patch, Preference, Problem, RESPOND_ASYNC, Reply,
     Resource, Route, STORED, UNAVAILABLE,
@@ -70,6 +71,8 @@ pub enum Complete {
     Document,
 }
 
+/// As many header fields as an answer has at most.
+const FIELDS: usize = 10;
 const ALLOW: &str = "GET, HEAD, DELETE";
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
@@ -127,13 +130,13 @@ impl StandardDialect {
 
     /// The status document and the fields that go with it.
     fn document(&self, status: StatusCode, operation: &Snapshot, links: &Links) -> Response<Bytes> {
-        let document = StatusDocument::of(self, operation, links);
-        let mut response = json(status, &JSON, &document);
+        let page = Page::of(self, operation, links);
+        let mut response = json(status, JSON, page.document());
         let headers = response.headers_mut();
         match operation.state {
             State::NotStarted | State::Running { .. } => {
-                self.point(headers, operation, links);
-                headers.insert(header::RETRY_AFTER, self.retry_after_field());
+                self.point(headers, &page, links);
+                headers.insert(header::RETRY_AFTER, page.retry_after());
                 headers.insert(RESPOND_ASYNC, PENDING);
             }
             State::Ended { .. } => {
@@ -144,23 +147,27 @@ impl StandardDialect {
     }
 
     /// Says where to ask.
-    fn point(&self, headers: &mut HeaderMap, operation: &Snapshot, links: &Links) {
-        let status = links.status(operation.id);
+    fn point(&self, headers: &mut HeaderMap, page: &Page, links: &Links) {
         let location = match self.location() {
-            Resource::Result => links.result(operation.id),
-            Resource::Status => status.clone(),
+            Resource::Result => page.result(),
+            Resource::Status => page.status(),
         };
         headers.insert(header::LOCATION, location);
-        headers.insert(header::LINK, monitor(&status));
+        headers.insert(header::LINK, page.monitor());
         if links.are_absolute() {
+            let status = page.status();
             headers.insert(OPERATION_LOCATION, status.clone());
             headers.insert(AZURE_ASYNC_OPERATION, status);
         }
     }
 
     fn retry_after_field(&self) -> HeaderValue {
+        HeaderValue::from(self.retry_after_seconds())
+    }
+
+    fn retry_after_seconds(&self) -> u64 {
         let started = u64::from(self.retry_after.subsec_nanos() > 0);
-        HeaderValue::from(self.retry_after.as_secs().saturating_add(started))
+        self.retry_after.as_secs().saturating_add(started)
     }
 
     fn retry_after_millis(&self) -> u64 {
@@ -264,7 +271,7 @@ impl Dialect for StandardDialect {
     }
 
     fn error(&self, problem: &Problem) -> Reply {
-        let mut response = json(problem.status(), &PROBLEM_JSON, &ProblemDocument::of(problem));
+        let mut response = json(problem.status(), PROBLEM_JSON, document::problem(problem));
         let headers = response.headers_mut();
         match problem {
             Problem::NotAllowed { allow } => {
@@ -311,19 +318,12 @@ fn apply(response: &mut Response<Bytes>, applied: Preference) {
     }
 }
 
-fn monitor(status: &HeaderValue) -> HeaderValue {
-    let value = [b"<", status.as_bytes(), b">; rel=\"monitor\""].concat();
-    HeaderValue::from_bytes(&value).expect("a reference between two pieces of ASCII")
-}
-
-fn json(
-    status: StatusCode,
-    content_type: &HeaderValue,
-    document: &impl serde::Serialize,
-) -> Response<Bytes> {
-    let body = serde_json::to_vec(document).expect("strings and numbers are always JSON");
-    let mut response = Response::new(Bytes::from(body));
+fn json(status: StatusCode, content_type: HeaderValue, document: Bytes) -> Response<Bytes> {
+    let mut response = Response::new(document);
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, content_type.clone());
+    // With those that are added when the response is finished; so it grows no second time.
+    let mut headers = HeaderMap::with_capacity(FIELDS);
+    headers.insert(header::CONTENT_TYPE, content_type);
+    *response.headers_mut() = headers;
     response
 }
