@@ -59,6 +59,10 @@ impl Timestamp {
 // === impl Rfc3339 ===
 
 impl Rfc3339 {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         str::from_utf8(&self.0).expect("digits and punctuation are ASCII")
     }

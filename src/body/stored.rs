@@ -1,10 +1,10 @@
 use std::{
-    collections::VecDeque,
+    mem,
     pin::Pin,
     task::{Context, Poll},
 };
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
@@ -15,7 +15,16 @@ use super::BoxError;
 /// It has no error today; [`BoxError`] leaves room for results that are read from a store in parts.
 #[derive(Clone, Debug, Default)]
 pub struct StoredBody {
-    chunks: VecDeque<Bytes>,
+    /// Sent, once it is empty.
+    first: Bytes,
+    more: Option<Box<More>>,
+}
+
+/// What follows the first chunk: nothing, for most bodies.
+#[derive(Clone, Debug)]
+struct More {
+    /// Those that are not empty are still to be sent.
+    chunks: [Bytes; 2],
     trailers: Option<HeaderMap>,
 }
 
@@ -23,23 +32,46 @@ pub struct StoredBody {
 
 impl StoredBody {
     /// These chunks, one after the other, then these trailers.
-    pub(crate) fn new(
-        chunks: impl IntoIterator<Item = Bytes>,
-        trailers: Option<HeaderMap>,
-    ) -> Self {
-        let chunks = chunks.into_iter().filter(|chunk| !chunk.is_empty()).collect();
-        Self { chunks, trailers }
+    pub(crate) fn new(chunks: [Bytes; 3], trailers: Option<HeaderMap>) -> Self {
+        let [first, second, third] = match chunks {
+            [empty, first, second] if empty.is_empty() => [first, second, empty],
+            chunks => chunks,
+        };
+        let more = trailers.is_some() || !second.is_empty() || !third.is_empty();
+        let more = more.then(|| Box::new(More { chunks: [second, third], trailers }));
+        Self { first, more }
+    }
+
+    /// One chunk, then these trailers.
+    pub(crate) fn whole(bytes: Bytes, trailers: Option<HeaderMap>) -> Self {
+        Self::new([bytes, Bytes::new(), Bytes::new()], trailers)
     }
 
     /// How many bytes it holds.
     pub(crate) fn len(&self) -> u64 {
-        self.chunks.iter().map(|chunk| chunk.remaining() as u64).sum()
+        let more = self.more.iter().flat_map(|more| &more.chunks);
+        more.fold(self.first.len() as u64, |sum, chunk| sum + chunk.len() as u64)
+    }
+}
+
+// === impl More ===
+
+impl More {
+    fn next(&mut self) -> Option<Frame<Bytes>> {
+        match self.chunks.iter_mut().find(|chunk| !chunk.is_empty()) {
+            Some(chunk) => Some(Frame::data(mem::take(chunk))),
+            None => self.trailers.take().map(Frame::trailers),
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.trailers.is_none() && self.chunks.iter().all(Bytes::is_empty)
     }
 }
 
 impl From<Bytes> for StoredBody {
     fn from(bytes: Bytes) -> Self {
-        Self::new([bytes], None)
+        Self::whole(bytes, None)
     }
 }
 
@@ -51,20 +83,20 @@ impl Body for StoredBody {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let frame = match self.chunks.pop_front() {
-            Some(chunk) => Some(Frame::data(chunk)),
-            None => self.trailers.take().map(Frame::trailers),
+        let frame = match self.first.is_empty() {
+            false => Some(Frame::data(mem::take(&mut self.first))),
+            true => self.more.as_mut().and_then(|more| more.next()),
         };
         Poll::Ready(frame.map(Ok))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.chunks.is_empty() && self.trailers.is_none()
+        self.first.is_empty() && self.more.as_ref().is_none_or(|more| more.is_over())
     }
 
     /// Exact only without trailers: over HTTP/1.1, a body of known length has no room for any.
     fn size_hint(&self) -> SizeHint {
-        match self.trailers {
+        match self.more.as_ref().and_then(|more| more.trailers.as_ref()) {
             None => SizeHint::with_exact(self.len()),
             Some(_) => SizeHint::new(),
         }

@@ -1,7 +1,7 @@
 use http::HeaderValue;
 
-use super::Hop;
-use crate::operation::{EncodedId, OperationId};
+use super::{Hop, json};
+use crate::operation::OperationId;
 
 /// Where the layer's own routes are: the path below which operations are found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,7 @@ pub struct Mount {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Links {
     base: String,
+    escaped_base: String,
     form: Form,
 }
 
@@ -51,17 +52,18 @@ impl Links {
             true => Form::Absolute,
             false => Form::PathAbsolute,
         };
-        Self { base: format!("{public}{}", mount.base), form }
+        let base = format!("{public}{}", mount.base);
+        Self { escaped_base: json::escaped(&base), base, form }
     }
 
     /// The URL of the status document.
     pub fn status(&self, id: OperationId) -> HeaderValue {
-        reference(&self.status_parts(&id.encode()))
+        reference(&[&self.base, "/", id.encode().as_str()])
     }
 
     /// The URL of the result.
     pub fn result(&self, id: OperationId) -> HeaderValue {
-        reference(&self.result_parts(&id.encode()))
+        reference(&[&self.base, "/", id.encode().as_str(), "/result"])
     }
 
     /// The URL of the result for a caller that is redirected there: at each hop another one.
@@ -69,19 +71,14 @@ impl Links {
         reference(&[&format!("{}/{id}/result?{hop}", self.base)])
     }
 
-    /// The pieces of the status's URL.
-    pub(super) fn status_parts<'a>(&'a self, id: &'a EncodedId) -> [&'a str; 3] {
-        [&self.base, "/", id.as_str()]
+    /// What comes before the operation's id.
+    pub(super) fn base(&self) -> &str {
+        &self.base
     }
 
-    /// The pieces of the result's URL.
-    pub(super) fn result_parts<'a>(&'a self, id: &'a EncodedId) -> [&'a str; 4] {
-        [&self.base, "/", id.as_str(), "/result"]
-    }
-
-    /// How long the status's URL is.
-    pub(super) fn status_len(&self) -> usize {
-        self.base.len() + "/".len() + EncodedId::LEN
+    /// The same, as it is written within a string of JSON.
+    pub(super) fn escaped_base(&self) -> &str {
+        &self.escaped_base
     }
 
     /// Whether references have a scheme and a host.

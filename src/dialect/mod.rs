@@ -65,6 +65,7 @@ use crate::{
 };
 
 mod hop;
+mod json;
 mod links;
 mod problem;
 mod standard;

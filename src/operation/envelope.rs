@@ -104,14 +104,16 @@ impl Head {
         fields.finish(&Bytes::new())
     }
 
-    pub(crate) fn decode(bytes: &[u8]) -> Decoded<Self> {
+    /// Reads a head; its target is a slice of `bytes`.
+    pub(crate) fn decode(bytes: &Bytes) -> Decoded<Self> {
         let (kind, mut fields) = open(bytes)?;
         if kind != HEAD {
             return Err(DecodeError::Misplaced);
         }
         let created = fields.time()?;
         let method = Method::from_bytes(fields.bytes()?).map_err(|_| DecodeError::Malformed)?;
-        let target = PathAndQuery::try_from(fields.bytes()?).map_err(|_| DecodeError::Malformed)?;
+        let target = bytes.slice_ref(fields.bytes()?);
+        let target = PathAndQuery::from_maybe_shared(target).map_err(|_| DecodeError::Malformed)?;
         let report = fields.report()?;
         let binding = fields.option(|fields| fields.array().map(Binding::from_bytes))?;
         let keyed = fields.option(Reader::keyed)?;
@@ -187,7 +189,7 @@ impl Tail {
     }
 
     /// The number of the tail to be written after the one that is stored under this head.
-    pub(crate) fn revision_after(head: &[u8], stored: &Bytes) -> Decoded<u64> {
+    pub(crate) fn revision_after(head: &Bytes, stored: &Bytes) -> Decoded<u64> {
         Head::decode(head)?;
         if stored.is_empty() {
             return Ok(1);

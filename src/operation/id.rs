@@ -63,12 +63,21 @@ impl FromStr for OperationId {
     /// Reads exactly the text that [`Display`](fmt::Display) writes: no other form of a UUID, so
     /// that one operation has one URL.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let exact =
-            text.len() == TEXT_LEN && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        if !exact {
-            return Err(ParseIdError(()));
+        let text: &[u8; TEXT_LEN] = text.as_bytes().try_into().map_err(|_| ParseIdError(()))?;
+        let mut bytes = [0; TEXT_LEN / 2];
+        for (byte, digits) in bytes.iter_mut().zip(text.chunks_exact(2)) {
+            let (high, low) = (digit(digits[0])?, digit(digits[1])?);
+            *byte = high << 4 | low;
         }
-        Uuid::try_parse(text).map(Self).map_err(|_| ParseIdError(()))
+        Ok(Self::from_bytes(bytes))
+    }
+}
+
+fn digit(text: u8) -> Result<u8, ParseIdError> {
+    match text {
+        b'0'..=b'9' => Ok(text - b'0'),
+        b'a'..=b'f' => Ok(text - b'a' + 10),
+        _ => Err(ParseIdError(())),
     }
 }
 
@@ -87,8 +96,9 @@ impl fmt::Debug for OperationId {
 // === impl EncodedId ===
 
 impl EncodedId {
-    /// How many characters it has.
-    pub(crate) const LEN: usize = TEXT_LEN;
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
 
     pub(crate) fn as_str(&self) -> &str {
         str::from_utf8(&self.0).expect("hexadecimal digits are ASCII")

@@ -25,7 +25,6 @@ pub use self::{
 pub(crate) use self::{
     current::Slot,
     envelope::{Head, Report, Stage, Tail},
-    id::EncodedId,
     keyed::{Fingerprint, Keyed, Salt},
     shards::{KeyMap, Shards, shed},
     shared::{Order, Reports, Shared},

@@ -1,3 +1,4 @@
+use bytes::Bytes;
 use http::{Method, uri::PathAndQuery};
 
 use super::{
@@ -77,7 +78,7 @@ impl Snapshot {
     /// The operation with what was stored of it since, open or closed.
     pub(crate) fn stored(
         self,
-        tail: &bytes::Bytes,
+        tail: &Bytes,
         cancel_requested: bool,
         is_closed: bool,
     ) -> Result<Self, DecodeError> {

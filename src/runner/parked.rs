@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::uri::PathAndQuery;
 use tokio::sync::oneshot;
 use tracing::Span;
@@ -38,7 +39,7 @@ impl Parked {
 
     /// What the request was for.
     pub(super) fn target(&self) -> PathAndQuery {
-        Head::decode(&self.head).expect("it was encoded here").target
+        Head::decode(&Bytes::copy_from_slice(&self.head)).expect("it was encoded here").target
     }
 
     pub(super) fn span(&self) -> Span {

@@ -10,6 +10,8 @@ use crate::{
 };
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+/// How weak entity tags begin (RFC 9110, section 8.8.3).
+const WEAK: &str = "W/";
 
 /// The response that a reply about `operation` stands for.
 pub(super) fn reply(
@@ -38,7 +40,7 @@ pub(super) fn message(reply: Reply) -> Response<StoredBody> {
             (response, None)
         }
     };
-    let mut response = response.map(|body| StoredBody::new([body], trailers));
+    let mut response = response.map(|body| StoredBody::whole(body, trailers));
     response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
     response
 }
@@ -96,14 +98,14 @@ pub(super) fn conditional(
     if !response.status().is_success() {
         return response;
     }
-    let cancel = if operation.cancel_requested { "c" } else { "" };
-    let tag = format!("\"{}{cancel}\"", operation.revision);
-    let etag = HeaderValue::try_from(format!("W/{tag}")).expect("digits in quotes");
+    let etag = etag(operation);
+    // All tags that we make are weak; clients may compare them as if they were not.
+    let tag = &etag.as_bytes()[WEAK.len()..];
     let known = request.headers.get_all(header::IF_NONE_MATCH).iter().any(|value| {
         value.to_str().is_ok_and(|list| {
-            list.split(',')
-                .map(str::trim)
-                .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
+            list.split(',').map(str::trim).any(|known| {
+                known == "*" || known.strip_prefix(WEAK).unwrap_or(known).as_bytes() == tag
+            })
         })
     });
     response.headers_mut().insert(header::ETAG, etag);
@@ -115,6 +117,18 @@ pub(super) fn conditional(
         }
     }
     response
+}
+
+fn etag(operation: &Snapshot) -> HeaderValue {
+    match (operation.revision, operation.cancel_requested) {
+        // Most operations report nothing.
+        (0, false) => HeaderValue::from_static("W/\"0\""),
+        (revision, cancel) => {
+            let cancel = if cancel { "c" } else { "" };
+            let etag = format!("{WEAK}\"{revision}{cancel}\"");
+            HeaderValue::try_from(etag).expect("digits in quotes")
+        }
+    }
 }
 
 /// `HEAD` is told all but the body (RFC 9110, section 9.3.2).

@@ -1,12 +1,12 @@
-use std::time::Duration;
+use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 
 use bytes::Bytes;
-use tokio::time::timeout;
 
 use super::{
     Beat, Close, Creation, Fence, Key, NewOperation, OperationStore, Owner, Record, SharedStore,
     StoreError, Written,
 };
+use crate::timer::Timer;
 
 /// A store each of whose verbs answers within a time, if only with
 /// [`StoreError::Unavailable`].
@@ -23,13 +23,18 @@ impl BoundedStore {
         Self { store, limit }
     }
 
+    /// A store in memory answers at once, and no timer is armed for it.
     async fn bound<T>(
         &self,
         verb: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        timeout(self.limit, verb)
-            .await
-            .unwrap_or_else(|elapsed| Err(StoreError::unavailable(elapsed)))
+        let mut verb = pin!(verb);
+        let mut limit = pin!(Timer::after(self.limit));
+        poll_fn(|cx| match verb.as_mut().poll(cx) {
+            Poll::Ready(answer) => Poll::Ready(answer),
+            Poll::Pending => limit.as_mut().poll(cx).map(|()| Err(late())),
+        })
+        .await
     }
 }
 
@@ -71,4 +76,8 @@ impl OperationStore for BoundedStore {
     async fn sweep(&self, limit: u32) -> Result<u64, StoreError> {
         self.bound(self.store.sweep(limit)).await
     }
+}
+
+fn late() -> StoreError {
+    StoreError::unavailable("the store did not answer in time")
 }

@@ -3,13 +3,13 @@
 use bytes::Bytes;
 use http::HeaderValue;
 
-use super::{
-    StandardDialect,
-    json::{Object, decimal},
-};
+use super::StandardDialect;
 use crate::{
-    dialect::{Dialect, Links, Problem, Verdict},
-    operation::{EncodedId, Outcome, Snapshot, State},
+    dialect::{
+        Dialect, Links, Problem, Verdict,
+        json::{Object, decimal, name},
+    },
+    operation::{Outcome, Snapshot, State},
 };
 
 /// The status document of an operation, and the fields beside it that name the operation: all in
@@ -27,30 +27,35 @@ struct Ends {
     retry_after: usize,
 }
 
-/// Room for all but the references and the message.
-const REST: usize = 400;
+/// The pieces of an operation's URLs.
+#[derive(Clone, Copy)]
+struct Path<'a> {
+    base: &'a str,
+    id: &'a [u8],
+}
+
+/// Room for all but the base of the URLs and the message.
+const REST: usize = 600;
 
 // === impl Page ===
 
 impl Page {
     pub(super) fn of(dialect: &StandardDialect, operation: &Snapshot, links: &Links) -> Self {
-        let id = &operation.id.encode();
-        let mut buffer = Vec::with_capacity(REST + 5 * links.status_len());
-        let put = |parts: &[&str], buffer: &mut Vec<u8>| {
-            parts.iter().for_each(|part| buffer.extend_from_slice(part.as_bytes()));
+        let id = operation.id.encode();
+        let path = Path { base: links.base(), id: id.as_bytes() };
+        let mut buffer = Vec::with_capacity(REST + 5 * path.base.len());
+        let mut put = |parts: &[&[u8]]| {
+            parts.iter().for_each(|part| buffer.extend_from_slice(part));
             buffer.len()
         };
-        put(&["<"], &mut buffer);
-        let ends = Ends {
-            status: put(&links.status_parts(id), &mut buffer),
-            monitor: put(&[">; rel=\"monitor\""], &mut buffer),
-            result: put(&links.result_parts(id), &mut buffer),
-            retry_after: {
-                decimal(dialect.retry_after_seconds(), &mut buffer);
-                buffer.len()
-            },
-        };
-        write(dialect, operation, id, links, &mut buffer);
+        put(&[b"<"]);
+        let status = put(&path.status());
+        let monitor = put(&[b">; rel=\"monitor\""]);
+        let result = put(&path.result());
+        decimal(dialect.retry_after_seconds(), &mut buffer);
+        let ends = Ends { status, monitor, result, retry_after: buffer.len() };
+        let path = Path { base: links.escaped_base(), ..path };
+        write(dialect, operation, path, links, &mut buffer);
         Self { bytes: buffer.into(), ends }
     }
 
@@ -84,7 +89,7 @@ impl Page {
 fn write(
     dialect: &StandardDialect,
     operation: &Snapshot,
-    id: &EncodedId,
+    path: Path<'_>,
     links: &Links,
     buffer: &mut Vec<u8>,
 ) {
@@ -97,36 +102,43 @@ fn write(
         }
     };
     let mut document = Object::new(buffer);
-    document.text("id", [id.as_str()]);
-    document.text("status", [word]);
-    document.text("createdDateTime", [operation.created.rfc3339().as_str()]);
-    document.text("lastActionDateTime", [operation.updated.rfc3339().as_str()]);
+    document.plain(name!("id"), [path.id]);
+    document.plain(name!("status"), [word.as_bytes()]);
+    let created = operation.created.rfc3339();
+    document.plain(name!("createdDateTime"), [created.as_bytes()]);
+    let updated = match operation.updated == operation.created {
+        true => created,
+        false => operation.updated.rfc3339(),
+    };
+    document.plain(name!("lastActionDateTime"), [updated.as_bytes()]);
     if let State::Running { progress, message } = &operation.state {
         if let Some(progress) = progress {
-            document.number("percentComplete", percent(*progress));
+            document.number(name!("percentComplete"), percent(*progress));
         }
         match message {
-            Some(message) => document.text("message", [message]),
+            Some(message) => document.text(name!("message"), message),
             None if operation.cancel_requested => {
-                document.text("message", ["Its cancellation was requested."]);
+                document.plain(name!("message"), [b"Its cancellation was requested."]);
             }
             None => {}
         }
     }
     if verdict.is_none() {
-        document.number("retryAfterMs", dialect.retry_after_millis());
+        document.number(name!("retryAfterMs"), dialect.retry_after_millis());
     }
-    document.text("statusUrl", links.status_parts(id));
-    document.text("resultUrl", links.result_parts(id));
+    document.plain(name!("statusUrl"), path.status());
+    document.plain(name!("resultUrl"), path.result());
     if let (State::Ended { outcome, expires }, Some(verdict)) = (&operation.state, verdict) {
         match verdict {
             Verdict::Succeeded if links.are_absolute() => {
-                document.text("resourceLocation", links.result_parts(id));
+                document.plain(name!("resourceLocation"), path.result());
             }
             Verdict::Succeeded => {}
-            Verdict::Failed | Verdict::Canceled => write_error(outcome, document.object("error")),
+            Verdict::Failed | Verdict::Canceled => {
+                write_error(outcome, document.object(name!("error")));
+            }
         }
-        document.text("expiresDateTime", [expires.rfc3339().as_str()]);
+        document.plain(name!("expiresDateTime"), [expires.rfc3339().as_bytes()]);
     }
     document.end();
 }
@@ -134,16 +146,28 @@ fn write(
 fn write_error(outcome: &Outcome, mut error: Object<'_>) {
     match outcome {
         Outcome::Failure(failure) => {
-            error.text("code", [failure.code()]);
-            error.text("message", [&failure.to_string()]);
+            error.text(name!("code"), failure.code());
+            error.text(name!("message"), &failure.to_string());
         }
         Outcome::Response(response) => {
             let reason = response.status.canonical_reason().unwrap_or(response.status.as_str());
-            error.text("code", [response.status.as_str()]);
-            error.text("message", ["The service answered ", reason, "."]);
+            error.text(name!("code"), response.status.as_str());
+            error.text(name!("message"), &format!("The service answered {reason}."));
         }
     }
     error.end();
+}
+
+// === impl Path ===
+
+impl<'a> Path<'a> {
+    fn status(self) -> [&'a [u8]; 3] {
+        [self.base.as_bytes(), b"/", self.id]
+    }
+
+    fn result(self) -> [&'a [u8]; 4] {
+        [self.base.as_bytes(), b"/", self.id, b"/result"]
+    }
 }
 
 /// Rounded down, so that 100 is said only of work that is done.
@@ -168,12 +192,13 @@ fn word(verdict: Verdict) -> &'static str {
 pub(super) fn problem(problem: &Problem) -> Bytes {
     let mut buffer = Vec::with_capacity(REST);
     let mut document = Object::new(&mut buffer);
-    document.text("type", ["urn:problem-type:respond-async:", problem.code()]);
-    document.text("title", [&problem.to_string()]);
-    document.number("status", problem.status().as_u16().into());
-    document.text("code", [problem.code()]);
+    let kind = [b"urn:problem-type:respond-async:", problem.code().as_bytes()];
+    document.plain(name!("type"), kind);
+    document.text(name!("title"), &problem.to_string());
+    document.number(name!("status"), problem.status().as_u16().into());
+    document.text(name!("code"), problem.code());
     if let Some(operation) = problem.operation() {
-        document.text("operation", [operation.encode().as_str()]);
+        document.plain(name!("operation"), [operation.encode().as_bytes()]);
     }
     document.end();
     buffer.into()

@@ -1,7 +1,6 @@
 //! The default dialect, which one set of answers makes fit most clients.
 
 mod document;
-mod json;
 
 use std::time::Duration;
 
@@ -205,10 +204,9 @@ impl Default for StandardDialect {
 impl Dialect for StandardDialect {
     fn route(&self, mount: &Mount, request: &RequestHead<'_>) -> Option<Route> {
         let rest = mount.strip(request.uri.path())?.strip_prefix('/')?;
-        let (id, resource) = match rest.split_once('/') {
+        let (id, resource) = match rest.strip_suffix("/result") {
             None => (rest, Resource::Status),
-            Some((id, "result")) => (id, Resource::Result),
-            Some(_) => return None,
+            Some(id) => (id, Resource::Result),
         };
         let id = id.parse().ok()?;
         let hop = match resource {

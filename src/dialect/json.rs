@@ -7,6 +7,18 @@ pub(super) struct Object<'a> {
     before: u8,
 }
 
+/// The name of a member, in quotes and with the colon behind it. Made by [`name!`].
+#[derive(Clone, Copy)]
+pub(super) struct Name(pub(super) &'static str);
+
+/// The [`Name`] of a member. It must hold nothing that has to be escaped.
+macro_rules! name {
+    ($name:literal) => {
+        $crate::dialect::json::Name(concat!("\"", $name, "\":"))
+    };
+}
+pub(super) use name;
+
 /// By what the bytes below 0x20 are escaped; the rest of them by their number.
 const NAMED: [(u8, u8); 5] =
     [(0x08, b'b'), (b'\t', b't'), (b'\n', b'n'), (0x0C, b'f'), (b'\r', b'r')];
@@ -18,23 +30,33 @@ impl<'a> Object<'a> {
         Self { buffer, before: b'{' }
     }
 
-    /// A string: all `parts`, one after the other.
-    pub(super) fn text<const N: usize>(&mut self, name: &'static str, parts: [&str; N]) {
+    /// A string.
+    pub(super) fn text(&mut self, name: Name, text: &str) {
+        self.name(name);
+        self.buffer.push(b'"');
+        escape(text, self.buffer);
+        self.buffer.push(b'"');
+    }
+
+    /// A string, all `parts` one after the other, of which it is known that they hold nothing that
+    /// has to be escaped.
+    pub(super) fn plain<const N: usize>(&mut self, name: Name, parts: [&[u8]; N]) {
         self.name(name);
         self.buffer.push(b'"');
         for part in parts {
-            escape(part, self.buffer);
+            debug_assert!(is_plain(part), "{}", part.escape_ascii());
+            self.buffer.extend_from_slice(part);
         }
         self.buffer.push(b'"');
     }
 
-    pub(super) fn number(&mut self, name: &'static str, number: u64) {
+    pub(super) fn number(&mut self, name: Name, number: u64) {
         self.name(name);
         decimal(number, self.buffer);
     }
 
-    /// An object; whatever is written into it has to be [ended](Object::end).
-    pub(super) fn object(&mut self, name: &'static str) -> Object<'_> {
+    /// An object; once all is written into it, it has to be [ended](Object::end).
+    pub(super) fn object(&mut self, name: Name) -> Object<'_> {
         self.name(name);
         Object::new(self.buffer)
     }
@@ -46,13 +68,18 @@ impl<'a> Object<'a> {
         self.buffer.push(b'}');
     }
 
-    /// Names hold nothing that would have to be escaped.
-    fn name(&mut self, name: &'static str) {
-        self.buffer.extend_from_slice(&[self.before, b'"']);
-        self.buffer.extend_from_slice(name.as_bytes());
-        self.buffer.extend_from_slice(b"\":");
+    fn name(&mut self, name: Name) {
+        self.buffer.push(self.before);
+        self.buffer.extend_from_slice(name.0.as_bytes());
         self.before = b',';
     }
+}
+
+/// The text as it stands between the quotes of a string.
+pub(super) fn escaped(text: &str) -> String {
+    let mut buffer = Vec::new();
+    escape(text, &mut buffer);
+    String::from_utf8(buffer).expect("escapes are ASCII, and stand in the place of ASCII")
 }
 
 /// Writes a number without sign and leading zeros.
@@ -72,8 +99,7 @@ pub(super) fn decimal(number: u64, buffer: &mut Vec<u8>) {
 
 fn escape(text: &str, buffer: &mut Vec<u8>) {
     let bytes = text.as_bytes();
-    // Looks at all of them, and so at many at a time.
-    if !bytes.iter().fold(false, |any, byte| any | is_special(*byte)) {
+    if is_plain(bytes) {
         buffer.extend_from_slice(bytes);
         return;
     }
@@ -84,6 +110,11 @@ fn escape(text: &str, buffer: &mut Vec<u8>) {
             control => escape_control(control, buffer),
         }
     }
+}
+
+fn is_plain(bytes: &[u8]) -> bool {
+    // Looks at all of them, and so at many at a time.
+    !bytes.iter().fold(false, |any, byte| any | is_special(*byte))
 }
 
 fn is_special(byte: u8) -> bool {
@@ -120,12 +151,12 @@ mod tests {
     #[test]
     fn objects_are_written_without_spaces_and_in_order() {
         let document = written(|object| {
-            object.text("b", ["one", "", " two"]);
-            object.number("a", 10);
-            let mut inner = object.object("inner");
-            inner.text("c", []);
+            object.plain(name!("b"), [b"one", b"", b" two"]);
+            object.number(name!("a"), 10);
+            let mut inner = object.object(name!("inner"));
+            inner.text(name!("c"), "");
             inner.end();
-            object.object("empty").end();
+            object.object(name!("empty")).end();
         });
         assert_eq!(document, br#"{"b":"one two","a":10,"inner":{"c":""},"empty":{}}"#);
         assert_eq!(written(|_| {}), b"{}");
@@ -135,18 +166,18 @@ mod tests {
     fn every_control_character_is_escaped() {
         for control in 0..0x20_u8 {
             let text = char::from(control).to_string();
-            let document = written(|object| object.text("text", [&text]));
+            let document = written(|object| object.text(name!("text"), &text));
             assert!(document.iter().all(|byte| *byte >= 0x20), "{control:#x}");
             let read: Value = serde_json::from_slice(&document).expect("JSON");
             assert_eq!(read["text"], text, "{control:#x}");
         }
-        let document = written(|object| object.text("text", ["\u{8}\t\n\u{c}\r\0\u{1f}"]));
+        let document = written(|object| object.text(name!("text"), "\u{8}\t\n\u{c}\r\0\u{1f}"));
         assert_eq!(document, br#"{"text":"\b\t\n\f\r\u0000\u001f"}"#);
     }
 
     #[test]
     fn quotes_and_backslashes_are_escaped_and_nothing_else_above_the_control_characters() {
-        let document = written(|object| object.text("text", [r#"a"b\c/d"#, "\u{7f}ä€𝄞\u{2028}"]));
+        let document = written(|object| object.text(name!("text"), "a\"b\\c/d\u{7f}ä€𝄞\u{2028}"));
         assert_eq!(document, "{\"text\":\"a\\\"b\\\\c/d\u{7f}ä€𝄞\u{2028}\"}".as_bytes());
     }
 
@@ -162,18 +193,16 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_what_another_library_writes_and_reads(
-            first in any::<String>(),
-            second in any::<String>(),
+            text in any::<String>(),
             number in any::<u64>(),
         ) {
             let document = written(|object| {
-                object.text("both", [&first, &second]);
-                object.number("number", number);
+                object.text(name!("text"), &text);
+                object.number(name!("number"), number);
             });
-            let both = first + &second;
             let read: Value = serde_json::from_slice(&document).expect("JSON");
-            prop_assert_eq!(read, json!({ "both": both, "number": number }));
-            let expected = format!("{{\"both\":{},\"number\":{number}}}", json!(both));
+            prop_assert_eq!(read, json!({ "text": text, "number": number }));
+            let expected = format!("{{\"text\":{},\"number\":{number}}}", json!(text));
             prop_assert_eq!(document, expected.into_bytes());
         }
     }
