@@ -1,10 +1,6 @@
 //! Which header fields of a response are kept, and in what form.
 
-use http::{
-    HeaderMap, HeaderName, HeaderValue,
-    header::{self, Entry},
-    uri::PathAndQuery,
-};
+use http::{HeaderMap, HeaderName, HeaderValue, header, uri::PathAndQuery};
 
 /// What is done with the `Set-Cookie` fields of a response that is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,8 +12,9 @@ pub enum Cookies {
     Keep,
 }
 
-/// Fields that speak of one connection, one moment or one exchange, not of the response.
-const DROPPED: [&str; 22] = [
+/// Fields that speak of one connection, one moment or one exchange, not of the response; and
+/// `retry-after`, unless it is part of what the response says.
+const DROPPED: [&str; 21] = [
     "accept-ranges",
     "alt-svc",
     "connection",
@@ -30,7 +27,6 @@ const DROPPED: [&str; 22] = [
     "ratelimit",
     "request-id",
     "respond-async",
-    "retry-after",
     "te",
     "transfer-encoding",
     "upgrade",
@@ -61,28 +57,20 @@ pub(crate) fn keep(
     for name in named {
         headers.remove(name);
     }
-    for name in DROPPED {
-        if name != "retry-after" || retry_after == RetryAfter::Drop {
-            headers.remove(name);
-        }
-    }
-    let prefixed: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| DROPPED_PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix)))
-        .cloned()
-        .collect();
-    for name in prefixed {
+    // Most responses have none of them, and nothing is allocated for those.
+    let dropped: Vec<HeaderName> =
+        headers.keys().filter(|name| is_dropped(name.as_str(), retry_after)).cloned().collect();
+    for name in dropped {
         headers.remove(name);
     }
     for name in [header::LOCATION, header::CONTENT_LOCATION] {
-        if let Entry::Occupied(mut entry) = headers.entry(name)
-            && let Some(absolute) = path_absolute(target, entry.get())
+        if let Some(reference) = headers.get(&name)
+            && let Some(absolute) = path_absolute(target, reference)
         {
-            entry.insert(absolute);
+            headers.insert(name, absolute);
         }
     }
-    let length = HeaderValue::from(length);
-    if headers.get_all(header::CONTENT_LENGTH).iter().any(|declared| *declared != length) {
+    if headers.get_all(header::CONTENT_LENGTH).iter().any(|declared| !says(declared, length)) {
         headers.remove(header::CONTENT_LENGTH);
     }
     match cookies {
@@ -93,6 +81,23 @@ pub(crate) fn keep(
             dropped
         }
     }
+}
+
+fn is_dropped(name: &str, retry_after: RetryAfter) -> bool {
+    match name {
+        "retry-after" => retry_after == RetryAfter::Drop,
+        name => {
+            DROPPED.contains(&name)
+                || DROPPED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        }
+    }
+}
+
+/// Whether a `Content-Length` is this one, written without sign and leading zeros.
+fn says(declared: &HeaderValue, length: u64) -> bool {
+    let digits = declared.as_bytes();
+    let starts_well = matches!(digits, [b'0'] | [b'1'..=b'9', ..]);
+    starts_well && declared.to_str().is_ok_and(|digits| digits.parse() == Ok(length))
 }
 
 /// Whether a response's `Retry-After` is part of what it says.
@@ -218,7 +223,9 @@ mod tests {
 
     #[test]
     fn a_content_length_that_does_not_fit_is_dropped() {
-        assert!(kept(&[("content-length", "6")]).is_empty());
+        for unfit in ["6", "55", "05", "+5", "5 ", "five", ""] {
+            assert!(kept(&[("content-length", unfit)]).is_empty(), "{unfit}");
+        }
         assert!(kept(&[("content-length", "5"), ("content-length", "6")]).is_empty());
     }
 
