@@ -2,6 +2,7 @@
 
 use std::{
     future::poll_fn,
+    mem,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::Arc,
@@ -80,25 +81,40 @@ where
     B::Error: Into<BoxError>,
 {
     async fn read(mut self, limit: usize) -> Result<(Bytes, Option<HeaderMap>), Failure> {
-        let (mut data, mut trailers) = (BytesMut::new(), None);
+        let (mut first, mut rest, mut trailers) = (Bytes::new(), BytesMut::new(), None);
         while let Some(frame) = poll_fn(|cx| self.poll_frame(cx)).await {
+            let held = first.len() + rest.len();
             match frame?.into_data() {
-                Ok(chunk) if data.len() + chunk.len() > limit => return Err(Failure::TooLarge),
-                Ok(chunk) => data.extend_from_slice(&chunk),
+                Ok(chunk) if held + chunk.len() > limit => return Err(Failure::TooLarge),
+                // Most bodies have one chunk, which need not be copied.
+                Ok(chunk) if held == 0 => first = chunk,
+                Ok(chunk) => {
+                    rest.extend_from_slice(&mem::take(&mut first));
+                    rest.extend_from_slice(&chunk);
+                }
                 Err(frame) => trailers = frame.into_trailers().ok(),
             }
         }
-        Ok((data.freeze(), trailers))
+        let data = if rest.is_empty() { first } else { rest.freeze() };
+        Ok((data, trailers))
     }
 
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
-        if let Some(failure) = self.until.poll_over(&self.shared, self.cancel_grace, cx) {
+        if let Some(failure) = self.until.poll_order(&self.shared, self.cancel_grace, cx) {
             return Poll::Ready(Some(Err(failure)));
         }
         let Some(body) = &mut self.body else { return Poll::Ready(None) };
-        let _entered = self.slot.enter();
-        let polled = catch_unwind(AssertUnwindSafe(|| body.as_mut().poll_frame(cx)));
-        let Ok(polled) = polled else { return Poll::Ready(Some(Err(Failure::Panic))) };
+        let entered = self.slot.enter();
+        let polled = catch_unwind(AssertUnwindSafe(|| match body.is_end_stream() {
+            true => (Poll::Ready(None), true),
+            false => (body.as_mut().poll_frame(cx), body.is_end_stream()),
+        }));
+        drop(entered);
+        let Ok((polled, is_last)) = polled else { return Poll::Ready(Some(Err(Failure::Panic))) };
+        // What is received at once needs no timer.
+        if !is_last && let Poll::Ready(failure) = self.until.poll_end(cx) {
+            return Poll::Ready(Some(Err(failure)));
+        }
         Poll::Ready(ready!(polled).map(|frame| {
             frame.map_err(|error| {
                 let error: BoxError = error.into();
