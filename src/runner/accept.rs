@@ -1,9 +1,10 @@
 //! From the deadline to the 202: the operation is recorded, or nobody hears of it.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
@@ -63,7 +64,7 @@ impl Runner {
     /// Records the operation of a call.
     pub(crate) fn accept(self: &Arc<Self>, entry: Entry) -> Acceptance {
         let (caller, acceptance) = oneshot::channel();
-        tokio::spawn(Arc::clone(self).record(entry, caller));
+        run(Box::pin(Arc::clone(self).record(entry, caller)));
         Acceptance(acceptance)
     }
 
@@ -141,6 +142,18 @@ impl Runner {
             }
             backoff.wait().await;
         }
+    }
+}
+
+/// Runs the work to its end, even if nobody waits for it any more: at once, as in front of a store
+/// in memory, or else in a task.
+fn run(mut work: Pin<Box<impl Future<Output = ()> + Send + 'static>>) {
+    // The task, if there will be one, asks again with its own waker.
+    let mut cx = Context::from_waker(Waker::noop());
+    let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(&mut cx)));
+    // A store that panics has not answered, here as in a task.
+    if let Ok(Poll::Pending) = polled {
+        tokio::spawn(work);
     }
 }
 
