@@ -113,7 +113,10 @@ impl Drop for Ward {
                 (Told::Nobody(_), Some(_)) if parked.space.is_none() => {
                     (Failure::NotBegun, Limits::DOUBT)
                 }
-                (Told::Nobody(_), Some(_)) => (Failure::NotBegun, kept),
+                (Told::Nobody(Doubt::None), Some(_)) => (Failure::NotBegun, kept),
+                (Told::Nobody(Doubt::Applied), Some(_)) => {
+                    (Failure::NotBegun, kept.max(Limits::DOUBT))
+                }
                 (Told::Nobody(Doubt::None), None) => (Failure::Abandoned, Duration::ZERO),
                 (Told::Nobody(Doubt::Applied), None) => (Failure::Abandoned, Limits::DOUBT),
             };
