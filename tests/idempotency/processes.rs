@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
-use tokio::time::sleep;
+use http::{Method, StatusCode};
+use tokio::time::{Instant, sleep};
 use tower_respond_async::store::{MemoryStore, SharedStore};
 
-use crate::bed::{Server, Work, assert_own, assert_replayed};
+use crate::{
+    bed::{ALICE, Server, Work, assert_own, assert_replayed, key, user},
+    store::memory,
+    support::Accepted,
+};
 
 fn store() -> SharedStore {
     SharedStore::new(MemoryStore::new())
@@ -87,4 +91,51 @@ async fn a_key_released_by_one_process_is_free_for_another() {
     assert_eq!(one.post("/work", "k").await.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_own(&other.post("/work", "k").await, 2);
     assert_replayed(&one.post("/work", "k").await, 2);
+}
+
+/// A process hears of an end elsewhere by looking again.
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_at_another_process_is_given_the_response_within_seconds() {
+    let (work, store) = (Work::new([(7, 200)]), store());
+    let (one, other) = (Server::replica(&work, &store), Server::replica(&work, &store));
+    one.accepted("/work", "k").await;
+    let patient = [ALICE, key("k"), ("prefer", "wait=20")];
+    let began = Instant::now();
+    assert_replayed(&other.ask(Method::POST, "/work", &patient).await, 1);
+    let seconds = (Instant::now() - began).as_secs();
+    assert!((5..=10).contains(&seconds), "{seconds}");
+}
+
+/// Nobody knows how far the first run came, so there is no second one.
+#[tokio::test(start_paused = true)]
+async fn a_call_whose_process_is_gone_is_not_run_again() {
+    let way = memory();
+    let work = Work::new([(600, 200)]);
+    let gone = Server::of(&work, |builder| builder.principal(user).store(way.clone()));
+    let first = gone.accepted("/work", "k").await;
+    let other = way.another_way();
+    way.faults().partition();
+    let server = Server::of(&work, |builder| builder.principal(user).store(other));
+    let joined = server.accepted("/work", "k").await;
+    assert_eq!(joined.id, first.id, "it may still run");
+    sleep(Duration::from_secs(60)).await;
+    let again = server.post("/work", "k").await;
+    assert_eq!((&*again.code(), again.is_replayed()), ("lost", true));
+    let result = server.get(&first.result_url).await;
+    assert_eq!((again.status, again.body), (result.status, result.body));
+    assert_eq!(work.begun(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_lets_whoever_has_joined_go_with_the_202() {
+    let server = Server::new([(10, 200)]);
+    let first = server.accepted("/work", "k").await;
+    let draining = async {
+        sleep(Duration::from_secs(1)).await;
+        server.handle.drain(Duration::from_secs(30)).await
+    };
+    let (joined, drained) = tokio::join!(server.timed("/work", "k"), draining);
+    assert_eq!(joined.1, 1);
+    assert_eq!(Accepted::of(joined.0).id, first.id);
+    assert_eq!((drained.ended, drained.left), (1, 0));
 }

@@ -307,3 +307,16 @@ async fn without_a_place_to_park_a_key_still_tells_what_it_stands_for() {
     assert_eq!(server.accepted("/work", "other").await.id, other.id);
     assert_eq!(server.work.begun(), 2);
 }
+
+/// However short operations are kept, it finds the one that it would have created.
+#[tokio::test(start_paused = true)]
+async fn a_creation_that_is_applied_long_after_it_was_given_up_takes_no_key() {
+    let store = memory();
+    store.faults().next(Verb::Create, Fault::delay(Duration::from_secs(20)));
+    let way = store.clone();
+    let set_up = |builder: Builder| builder.store(way).retention(Duration::from_secs(1));
+    let server = Server::with([(1, 200)], set_up);
+    assert_not_begun(&server.post("/work", "k").await);
+    sleep(Duration::from_secs(30)).await;
+    assert_own(&server.post("/work", "k").await, 1);
+}
