@@ -156,6 +156,21 @@ async fn nothing_is_run_while_the_process_drains() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn while_a_drain_waits_nothing_is_begun_and_what_runs_is_still_found() {
+    let server = Server::new([(10, 200)]);
+    let first = server.accepted("/work", "k").await;
+    let requests = async {
+        settle().await;
+        let (fresh, seconds) = server.timed("/work", "other").await;
+        assert_not_begun(&fresh);
+        assert_eq!(seconds, 0);
+        assert_eq!(server.accepted("/work", "k").await.id, first.id);
+    };
+    let (drained, ()) = tokio::join!(server.handle.drain(Duration::from_secs(30)), requests);
+    assert_eq!((drained.ended, server.work.begun()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_drain_waits_for_calls_that_have_not_been_answered_yet() {
     let server = Server::new([(1, 200)]);
     let draining = async {

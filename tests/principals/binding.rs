@@ -125,12 +125,12 @@ async fn a_denied_cancellation_does_not_reach_the_store() {
 async fn no_name_is_stored() {
     let store = memory();
     let app = process(&layer(&store, knowing));
-    let name: Caller = Some("a-name-that-is-long-enough");
+    let name = "a-name-that-is-long-enough";
     let key = [("idempotency-key", "a-key-that-is-long-enough")];
-    let accepted = Accepted::of(ask(&app, name, Method::POST, "/work", &key).await);
+    let accepted = Accepted::of(ask(&app, Some(name), Method::POST, "/work", &key).await);
     let record = store.inner().get(Key::of(accepted.id.parse().unwrap())).await.unwrap().unwrap();
     let stored = [record.head, record.tail].concat();
-    for secret in [name.unwrap(), key[0].1, &accepted.id] {
+    for secret in [name, key[0].1, &accepted.id] {
         let found = stored.windows(secret.len()).any(|part| part == secret.as_bytes());
         assert!(!found, "{secret}");
     }
