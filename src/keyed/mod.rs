@@ -75,26 +75,22 @@ where
         };
         let fingerprint = upload.fingerprint(&claimant.facts.target, &parts.headers);
         let mut vanished = 0;
-        loop {
+        let answer = loop {
             let record = match claimant.claim(fingerprint).await {
-                None => return Ok(status.error(Problem::NotBegun)),
-                Some(Recorded::Ours(ward)) if !ward.has_space() => {
-                    return Ok(status.error(Problem::NotBegun));
-                }
-                Some(Recorded::Ours(ward)) => {
+                Some(Recorded::Ours(ward)) if ward.has_space() => {
                     return claimant.run(ward, service, parts, upload).await;
                 }
+                Some(Recorded::Ours(_)) | None => break status.error(Problem::NotBegun),
                 Some(Recorded::Theirs(record)) => record,
             };
             match claimant.join(*record, fingerprint).await {
+                Joined::Answered(answer) => break *answer,
                 Joined::Vanished if vanished < MOST_VANISHED => vanished += 1,
-                Joined::Vanished => return Ok(status.error(Problem::KeyBusy)),
-                Joined::Answered(answer) => {
-                    upload.discard(&parts).await;
-                    return Ok(*answer);
-                }
+                Joined::Vanished => break status.error(Problem::KeyBusy),
             }
-        }
+        };
+        upload.discard(&parts).await;
+        Ok(answer)
     }
 }
 
