@@ -53,11 +53,17 @@ pub(crate) fn keep(
     retry_after: RetryAfter,
     cookies: Cookies,
 ) -> usize {
+    if headers.get_all(header::CONTENT_LENGTH).iter().any(|declared| !says(declared, length)) {
+        headers.remove(header::CONTENT_LENGTH);
+    }
+    // Most responses have nothing but what is kept as it is.
+    if headers.keys().all(is_kept) {
+        return 0;
+    }
     let named: Vec<HeaderName> = connection_options(headers).collect();
     for name in named {
         headers.remove(name);
     }
-    // Most responses have none of them, and nothing is allocated for those.
     let dropped: Vec<HeaderName> =
         headers.keys().filter(|name| is_dropped(name.as_str(), retry_after)).cloned().collect();
     for name in dropped {
@@ -70,9 +76,6 @@ pub(crate) fn keep(
             headers.insert(name, absolute);
         }
     }
-    if headers.get_all(header::CONTENT_LENGTH).iter().any(|declared| !says(declared, length)) {
-        headers.remove(header::CONTENT_LENGTH);
-    }
     match cookies {
         Cookies::Keep => 0,
         Cookies::Drop => {
@@ -81,6 +84,22 @@ pub(crate) fn keep(
             dropped
         }
     }
+}
+
+/// Whether the field is one of those that a response is most often made of, and that are kept as
+/// they are.
+fn is_kept(name: &HeaderName) -> bool {
+    matches!(
+        *name,
+        header::CACHE_CONTROL
+            | header::CONTENT_ENCODING
+            | header::CONTENT_LANGUAGE
+            | header::CONTENT_LENGTH
+            | header::CONTENT_TYPE
+            | header::ETAG
+            | header::LAST_MODIFIED
+            | header::VARY
+    )
 }
 
 fn is_dropped(name: &str, retry_after: RetryAfter) -> bool {
@@ -219,6 +238,25 @@ mod tests {
         let many: Vec<_> = headers.get_all("x-many").iter().collect();
         assert_eq!(many, ["a, b", "c"]);
         assert_eq!(headers.len(), 6);
+    }
+
+    #[test]
+    fn what_is_kept_without_a_closer_look_is_never_dropped() {
+        for name in [
+            header::CACHE_CONTROL,
+            header::CONTENT_ENCODING,
+            header::CONTENT_LANGUAGE,
+            header::CONTENT_LENGTH,
+            header::CONTENT_TYPE,
+            header::ETAG,
+            header::LAST_MODIFIED,
+            header::VARY,
+        ] {
+            assert!(is_kept(&name) && !is_dropped(name.as_str(), RetryAfter::Drop), "{name}");
+        }
+        // Neither is one that `Connection` names, unless that is there and looked at.
+        let headers = kept(&[("connection", "etag"), ("etag", "\"1\"")]);
+        assert!(headers.is_empty(), "{headers:?}");
     }
 
     #[test]
