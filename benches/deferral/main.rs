@@ -32,7 +32,9 @@ mod variants;
 mod wire;
 mod work;
 
-use std::{env, process};
+use std::{env, hint::black_box, process};
+
+use tower_respond_async::{OperationId, store::Key};
 
 use self::{
     bed::Bed,
@@ -63,8 +65,9 @@ fn main() {
     let mut arguments = env::args().skip(1).peekable();
     if arguments.next_if(|argument| argument == again::ARGUMENT).is_some() {
         let (case, calls) = per_call::order(arguments);
-        Bed::new(Case::all()[case], 1).run(calls);
-        // What is left parked is not torn down: that is no part of any step.
+        let bed = Bed::new(Case::all()[case], 1);
+        bed.run(calls);
+        // What is left is not torn down: that is no part of any step.
         process::exit(0);
     }
     match Task::from_arguments(&arguments.collect::<Vec<_>>()) {
@@ -102,6 +105,9 @@ fn measure(scenarios: &[Scenario]) {
     add(Measure::Time, processor::available().map(|()| times(scenarios)));
     table.sort();
     println!("{}", table::LEGEND);
+    if processor::available().is_ok() {
+        println!("The SHA-256 of an id takes {:.3} of processor time here.\n", time_of_a_hash());
+    }
     println!("{table}");
 }
 
@@ -128,6 +134,19 @@ fn times(scenarios: &[Scenario]) -> Vec<f64> {
         })
     };
     scenarios.iter().flat_map(of).collect()
+}
+
+/// Microseconds.
+fn time_of_a_hash() -> f64 {
+    const HASHES: u32 = 100_000;
+    let mut id = OperationId::random();
+    let took = processor::time_of(|| {
+        for _ in 0..HASHES {
+            id = OperationId::from_bytes(*Key::of(id).as_bytes());
+        }
+    });
+    black_box(id);
+    took.as_nanos() as f64 / 1000.0 / f64::from(HASHES)
 }
 
 // === impl Task ===
