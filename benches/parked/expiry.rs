@@ -9,11 +9,10 @@ use tower_respond_async::store::{
 };
 
 use crate::{
-    cpu,
     keys::Keys,
     memory::Deaths,
     sizes::Sizes,
-    support::again::Skipped,
+    support::{again::Skipped, cpu},
     table::{Table, at_most, no_goal},
     task::Task,
 };

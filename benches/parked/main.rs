@@ -15,7 +15,6 @@
 //! that it works: that is what `cargo test --benches` does.
 
 mod bytes;
-mod cpu;
 mod expiry;
 mod keys;
 mod lot;

@@ -10,11 +10,10 @@ use tower_respond_async::{
 };
 
 use crate::{
-    cpu,
     keys::Keys,
     lot::{Lot, ask, runtime},
     sizes::Sizes,
-    support::{again::Skipped, callgrind, median::median},
+    support::{again::Skipped, callgrind, cpu, median::median},
     table::{Table, at_most, no_goal},
     task::Task,
 };

@@ -17,10 +17,9 @@ use tokio::{task::yield_now, time::timeout};
 use tower_respond_async::{OperationId, store::MemoryStore};
 
 use crate::{
-    cpu,
     lot::{Lot, runtime},
     sizes::Sizes,
-    support::again::Skipped,
+    support::{again::Skipped, cpu},
     table::{Table, at_most, no_goal},
     task::Task,
 };

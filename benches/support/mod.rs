@@ -7,6 +7,7 @@
 
 pub(crate) mod again;
 pub(crate) mod callgrind;
+pub(crate) mod cpu;
 pub(crate) mod interleaved;
 pub(crate) mod median;
 pub(crate) mod per_call;
