@@ -150,14 +150,16 @@ impl<M> Builder<M> {
         self
     }
 
-    /// The longest time that `Prefer: wait=N` can ask for, of a call as well as of a poll; 25 seconds
-    /// by default, below the 60 seconds after which many proxies give up.
+    /// The longest time that `Prefer: wait=N` can ask for, of a call as well as of a poll, and for which
+    /// each redirect holds its caller ([`Deferral::Redirect`]); 25 seconds by default, below the 60
+    /// seconds after which many proxies give up.
     pub fn max_wait(mut self, longest: Duration) -> Self {
         self.policy.max_wait = longest;
         self
     }
 
-    /// How many polls may wait at the same time (`Prefer: wait=N`); 10,000 by default.
+    /// How many polls, and callers that were redirected, may wait at the same time; 10,000 by default.
+    /// Beyond that they are answered at once.
     pub fn max_waiters(mut self, polls: usize) -> Self {
         self.limits.waiters = polls;
         self
@@ -299,7 +301,9 @@ impl<M> Builder<M> {
     ///
     /// A key counts for calls that may be deferred. Such a call is received and recorded before the
     /// service is called, and goes on to its end even if its caller leaves; if it cannot be recorded,
-    /// its caller gets a 503, and it is not run. The same request with the same key joins it, or is
+    /// or no more calls can be parked, its caller gets a 503, and it is not run. Its response is kept
+    /// even if it is quick, so it is bounded as that of a late call
+    /// ([`max_result_bytes`](Self::max_result_bytes)). The same request with the same key joins it, or is
     /// given its response again with `Idempotent-Replayed: true`; another request with the key is
     /// refused with 422. Method and path belong to the key. A response of 401, 403, 429 or 503
     /// releases it.
