@@ -353,6 +353,21 @@ async fn a_forgotten_operation_is_not_kept_until_its_retention_would_be_over() {
     assert_eq!(ledger.wheel.pop(Duration::MAX), None);
 }
 
+#[tokio::test(start_paused = true)]
+async fn operations_that_die_together_can_be_forgotten_in_any_order() {
+    let store = Store::new().await;
+    for key in 1..=3 {
+        store.create(key, 1).await;
+        store.close(key, fence(1, 1), b"end").await;
+    }
+    // The last one takes the place of the first.
+    store.forget(1).await;
+    store.forget(3).await;
+    let mut ledger = store.0.ledger.lock().expect("no panic");
+    assert_eq!(ledger.wheel.pop(Duration::MAX), Some(id(2)));
+    assert_eq!(ledger.wheel.pop(Duration::MAX), None);
+}
+
 #[test]
 fn the_wheel_keeps_nothing_of_a_key_that_was_removed_in_time() {
     let mut wheel = Wheel::default();
