@@ -42,13 +42,13 @@ const DROPPED: [&str; 21] = [
 const DROPPED_PREFIXES: [&str; 4] =
     ["access-control-", "ratelimit-", "x-ratelimit-", "x-rate-limit-"];
 
-/// Leaves of the headers of a response to `target` what is kept with it. Returns how many
-/// `Set-Cookie` fields were dropped.
+/// Leaves of the headers of a response to `target`, which few need to know, what is kept with it.
+/// Returns how many `Set-Cookie` fields were dropped.
 ///
 /// A response that defers in its own right (a 202 with a `Location`) keeps its `Retry-After`.
 pub(crate) fn keep(
     headers: &mut HeaderMap,
-    target: &PathAndQuery,
+    target: impl FnOnce() -> PathAndQuery,
     length: u64,
     retry_after: RetryAfter,
     cookies: Cookies,
@@ -69,11 +69,14 @@ pub(crate) fn keep(
     for name in dropped {
         headers.remove(name);
     }
-    for name in [header::LOCATION, header::CONTENT_LOCATION] {
-        if let Some(reference) = headers.get(&name)
-            && let Some(absolute) = path_absolute(target, reference)
-        {
-            headers.insert(name, absolute);
+    let references = [header::LOCATION, header::CONTENT_LOCATION];
+    if references.iter().any(|name| headers.contains_key(name)) {
+        let target = target();
+        for name in references {
+            let reference = headers.get(&name);
+            if let Some(absolute) = reference.and_then(|found| path_absolute(&target, found)) {
+                headers.insert(name, absolute);
+            }
         }
     }
     match cookies {
@@ -193,8 +196,8 @@ mod tests {
         for (name, value) in fields {
             headers.append(*name, HeaderValue::from_static(value));
         }
-        let target = PathAndQuery::from_static("/reports/build?year=2026");
-        keep(&mut headers, &target, 5, RetryAfter::Drop, Cookies::Drop);
+        let target = || PathAndQuery::from_static("/reports/build?year=2026");
+        keep(&mut headers, target, 5, RetryAfter::Drop, Cookies::Drop);
         headers
     }
 
@@ -220,8 +223,8 @@ mod tests {
         headers.insert("connection", HeaderValue::from_bytes(b"x-hop, \xff,x-other").unwrap());
         headers.insert("x-hop", HeaderValue::from_static("1"));
         headers.insert("x-other", HeaderValue::from_static("2"));
-        let target = PathAndQuery::from_static("/");
-        keep(&mut headers, &target, 5, RetryAfter::Drop, Cookies::Drop);
+        let target = || PathAndQuery::from_static("/");
+        keep(&mut headers, target, 5, RetryAfter::Drop, Cookies::Drop);
         assert!(headers.is_empty(), "{headers:?}");
     }
 
@@ -296,7 +299,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("location", HeaderValue::from_static(""));
         let uri = http::Uri::from_static("http://host?year=2026");
-        let target = uri.path_and_query().unwrap();
+        let target = || uri.path_and_query().unwrap().clone();
         keep(&mut headers, target, 5, RetryAfter::Drop, Cookies::Drop);
         assert_eq!(headers["location"], "/?year=2026");
     }

@@ -46,8 +46,8 @@ impl Parked {
             StatusCode::ACCEPTED if headers.contains_key(header::LOCATION) => RetryAfter::Keep,
             _ => RetryAfter::Drop,
         };
-        let (target, length) = (self.target(), body.len() as u64);
-        let dropped = headers::keep(&mut headers, &target, length, retry_after, cookies);
+        let length = body.len() as u64;
+        let dropped = headers::keep(&mut headers, || self.target(), length, retry_after, cookies);
         if dropped > 0 {
             warn!(operation = %self.key(), dropped, "Set-Cookie fields of an accepted call are not kept");
         }
