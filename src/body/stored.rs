@@ -102,3 +102,48 @@ impl Body for StoredBody {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn chunks_come_in_their_order_and_empty_ones_not_at_all() {
+        let chunks = |words: [&'static str; 3]| words.map(Bytes::from);
+        let cases = [
+            (["", "", ""], ""),
+            (["a", "", ""], "a"),
+            (["", "b", ""], "b"),
+            (["", "", "c"], "c"),
+            (["a", "b", ""], "ab"),
+            (["a", "", "c"], "ac"),
+            (["", "b", "c"], "bc"),
+            (["a", "b", "c"], "abc"),
+        ];
+        for (words, whole) in cases {
+            for trailers in [None, Some(HeaderMap::from_iter([("x-sum".parse().unwrap(), SUM)]))] {
+                let mut body = StoredBody::new(chunks(words), trailers.clone());
+                assert_eq!(body.len(), whole.len() as u64);
+                assert_eq!(body.is_end_stream(), whole.is_empty() && trailers.is_none());
+                let mut received = Vec::new();
+                let mut last = None;
+                while let Some(frame) = body.frame().await {
+                    match frame.unwrap().into_data() {
+                        Ok(chunk) => {
+                            assert!(!chunk.is_empty() && last.is_none(), "{words:?}");
+                            received.extend_from_slice(&chunk);
+                        }
+                        Err(frame) => last = frame.into_trailers().ok(),
+                    }
+                }
+                assert_eq!((received, last), (whole.into(), trailers), "{words:?}");
+                assert!(body.is_end_stream());
+            }
+        }
+    }
+
+    const SUM: HeaderValue = HeaderValue::from_static("1");
+}

@@ -178,3 +178,40 @@ impl Recorded {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use tokio::task::yield_now;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn work_goes_on_in_a_task_only_if_it_has_to_wait() {
+        for waits in [false, true] {
+            let done = Arc::new(AtomicBool::new(false));
+            let says = Arc::clone(&done);
+            run(Box::pin(async move {
+                if waits {
+                    yield_now().await;
+                }
+                says.store(true, Ordering::Release);
+            }));
+            assert_eq!(done.load(Ordering::Acquire), !waits);
+            while !done.load(Ordering::Acquire) {
+                yield_now().await;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_at_once_reaches_the_caller_no_more_than_one_in_a_task() {
+        let (caller, acceptance) = oneshot::channel::<Recorded>();
+        run(Box::pin(async move {
+            let _caller = caller;
+            panic!("the store panics");
+        }));
+        assert!(Acceptance(acceptance).await.is_none());
+    }
+}

@@ -54,6 +54,22 @@ async fn the_status_has_a_weak_entity_tag_that_changes_with_the_operation() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_entity_tag_changes_when_a_handler_is_asked_to_end() {
+    let app = bare(&RespondAsyncLayer::after(DEADLINE), |_| async {
+        Operation::current().canceled().await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Response::new(Body::empty())
+    });
+    let url = accept(&app, "/reports").await.status_url;
+    let accepted = etag(&app, &url).await;
+    delete(&app, &url).await;
+    let asked = etag(&app, &url).await;
+    assert_ne!(asked, accepted);
+    let again = call(&app, Method::GET, &url, &[("if-none-match", &asked)]).await;
+    assert_eq!(again.status, StatusCode::NOT_MODIFIED);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_status_that_has_not_changed_is_a_304_without_a_body() {
     let app = app();
     let url = accept(&app, "/reports").await.status_url;
