@@ -77,6 +77,7 @@ use std::{future::Future, time::Duration};
 
 use bytes::Bytes;
 
+mod batch;
 mod bounded;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -92,7 +93,7 @@ mod model;
 mod shared;
 
 pub(crate) use self::bounded::BoundedStore;
-pub use self::{error::StoreError, memory::MemoryStore, shared::SharedStore};
+pub use self::{batch::Batcher, error::StoreError, memory::MemoryStore, shared::SharedStore};
 pub use crate::operation::{Fence, Key, Owner};
 
 /// Where operations are kept. See the [module](self) for the rules, and for an example.
