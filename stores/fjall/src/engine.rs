@@ -1,6 +1,7 @@
 //! Flushes verbs, and finds its feet again after a fault.
 
 use std::{
+    path::Path,
     sync::{Mutex, PoisonError, RwLock, TryLockError},
     time::Duration,
 };
@@ -11,7 +12,7 @@ use crate::{
     OpenError,
     clock::Clock,
     owners::{Held, Owners},
-    place::Place,
+    place::{Found, Place},
     tables::{Read, Tables},
     writer::{Book, Writer, record},
 };
@@ -50,8 +51,12 @@ const PAUSE: Duration = Duration::from_secs(1);
 // === impl Engine ===
 
 impl Engine {
-    pub(crate) fn open(place: Place) -> Result<Self, OpenError> {
-        let tables = Tables::open(&place)?;
+    pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
+        let (place, found) = Place::take(path)?;
+        let tables = Tables::open(&place, found)?;
+        if found == Found::Nothing {
+            place.complete()?;
+        }
         let mut owners = Owners::default();
         let book = recover(&tables, &mut owners).map_err(|error| OpenError::Damaged {
             path: place.path().to_owned(),
@@ -152,7 +157,7 @@ impl Engine {
         })?;
         let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
         *tables = None;
-        let opened = tables.insert(Tables::open(&self.place).map_err(|error| {
+        let opened = tables.insert(Tables::open(&self.place, Found::Store).map_err(|error| {
             tracing::error!(%error, "the operation store cannot be opened again");
             Fault { retry }
         })?);

@@ -14,7 +14,7 @@
 //! # let directory = tempfile::tempdir()?;
 //! # let directory = directory.path();
 //! let store = FjallStore::open(directory)?;
-//! let layer = RespondAsyncLayer::after(Duration::from_secs(1)).store(store);
+//! let layer = RespondAsyncLayer::builder(Duration::from_secs(1)).store(store).build()?;
 //! # drop(layer);
 //! # Ok(())
 //! # }
@@ -46,3 +46,8 @@ mod tables;
 mod writer;
 
 pub use self::{error::OpenError, store::FjallStore};
+
+/// The README's example is checked with the documentation's.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

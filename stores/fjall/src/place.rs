@@ -1,10 +1,11 @@
 //! The directory of a store: who has it, and which format is in it.
 //!
 //! ```text
-//! lock       held by the process that has the store open
-//! format     "tower-respond-async-fjall N\n"
-//! data/      the database
-//! probe      while a fault is looked into
+//! lock         held by the process that has the store open
+//! format.new   while the database is made for the first time
+//! data/        the database
+//! format       "tower-respond-async-fjall N\n", once the database is complete
+//! probe        while a fault is looked into
 //! ```
 
 use std::{
@@ -22,6 +23,15 @@ pub(crate) struct Place {
     _lock: File,
 }
 
+/// What is in a directory, if it can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// A store.
+    Store,
+    /// Nothing, or what was left by a process that ended while it made a store.
+    Nothing,
+}
+
 const FORMAT: u32 = 1;
 const NAME: &str = "tower-respond-async-fjall";
 /// What the database needs for its next steps, roughly: a disk that has no room for it is full.
@@ -31,21 +41,43 @@ const PROBE: usize = 4 << 20;
 
 impl Place {
     /// Takes the directory, and makes it if it is not there.
-    pub(crate) fn take(path: &Path) -> Result<Self, OpenError> {
+    pub(crate) fn take(path: &Path) -> Result<(Self, Found), OpenError> {
         let failed = |source| OpenError::Io { path: path.to_owned(), source };
         fs::create_dir_all(path).map_err(failed)?;
-        let known = is_known(path)?;
+        // Before anything is written to a directory that is not ours.
+        look(path)?;
         let lock = File::options().create(true).truncate(false).write(true).open(path.join("lock"));
         let lock = lock.map_err(failed)?;
         lock.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => OpenError::Locked { path: path.to_owned() },
             TryLockError::Error(error) => failed(error),
         })?;
-        // Whoever had the lock a moment ago may have made the store meanwhile.
-        if !known && !is_known(path)? {
-            mark(path).map_err(failed)?;
+        // Again, for whoever had the lock a moment ago may have made the store.
+        let found = look(path)?;
+        let place = Self { path: path.to_owned(), _lock: lock };
+        if found == Found::Nothing {
+            place.begin().map_err(failed)?;
         }
-        Ok(Self { path: path.to_owned(), _lock: lock })
+        Ok((place, found))
+    }
+
+    /// From here to [`complete`](Self::complete), nothing in the directory is worth keeping.
+    fn begin(&self) -> io::Result<()> {
+        let mut file = File::create(self.path.join("format.new"))?;
+        writeln!(file, "{NAME} {FORMAT}")?;
+        file.sync_all()?;
+        sync_directory(&self.path)?;
+        match fs::remove_dir_all(self.data()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// The database is there, with all that belongs to it.
+    pub(crate) fn complete(&self) -> Result<(), OpenError> {
+        let renamed = fs::rename(self.path.join("format.new"), self.path.join("format"));
+        let done = renamed.and_then(|()| sync_directory(&self.path));
+        done.map_err(|source| OpenError::Io { path: self.path.clone(), source })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -70,50 +102,37 @@ impl Place {
     }
 }
 
-/// Whether the directory holds a store of this format; `false` if it holds nothing.
-fn is_known(path: &Path) -> Result<bool, OpenError> {
+/// Reads the format, and writes nothing.
+fn look(path: &Path) -> Result<Found, OpenError> {
     let failed = |source| OpenError::Io { path: path.to_owned(), source };
+    let damaged = |why: &str| OpenError::Damaged { path: path.to_owned(), source: why.into() };
     match fs::read_to_string(path.join("format")) {
         Ok(text) => match format(&text) {
-            Some(FORMAT) => Ok(true),
+            Some(FORMAT) => Ok(Found::Store),
             Some(found) if found > FORMAT => {
                 Err(OpenError::Newer { path: path.to_owned(), found, supported: FORMAT })
             }
-            _ => Err(OpenError::Damaged {
-                path: path.to_owned(),
-                source: "the file `format` does not name a format".into(),
-            }),
+            _ => Err(damaged("the file `format` does not name a format")),
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let begun = path.join("format.new").try_exists().map_err(failed)?;
             for file in fs::read_dir(path).map_err(failed)? {
                 let name = file.map_err(failed)?.file_name();
-                // What a process that ended while it made the store has left behind.
-                if name != "lock" && name != "format.new" {
+                if !(begun && (name == "format.new" || name == "data") || name == "lock") {
                     return Err(OpenError::Foreign { path: path.to_owned() });
                 }
             }
-            Ok(false)
+            Ok(Found::Nothing)
         }
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(OpenError::Damaged {
-            path: path.to_owned(),
-            source: "the file `format` is not text".into(),
-        }),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            Err(damaged("the file `format` is not text"))
+        }
         Err(error) => Err(failed(error)),
     }
 }
 
 fn format(text: &str) -> Option<u32> {
     text.strip_suffix('\n')?.strip_prefix(NAME)?.strip_prefix(' ')?.parse().ok()
-}
-
-/// Writes the format, whole or not at all, before anything else is there.
-fn mark(path: &Path) -> io::Result<()> {
-    let new = path.join("format.new");
-    let mut file = File::create(&new)?;
-    writeln!(file, "{NAME} {FORMAT}")?;
-    file.sync_all()?;
-    fs::rename(&new, path.join("format"))?;
-    sync_directory(path)
 }
 
 #[cfg(unix)]

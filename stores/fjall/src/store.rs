@@ -14,7 +14,6 @@ use tower_respond_async::store::{
 use crate::{
     OpenError,
     engine::{Engine, Verb},
-    place::Place,
     writer::Writer,
 };
 
@@ -47,7 +46,7 @@ impl FjallStore {
     /// If another process has it open, or the directory holds something else, something newer, or
     /// something damaged.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
-        let engine = Arc::new(Engine::open(Place::take(path.as_ref())?)?);
+        let engine = Arc::new(Engine::open(path.as_ref())?);
         let batcher = Batcher::new(MOST, {
             let engine = Arc::clone(&engine);
             move |verbs: Vec<Verb>| {

@@ -17,7 +17,7 @@ use tower_respond_async::store::{Key, StoreError};
 use crate::{
     OpenError,
     entry::{Entry, nanos},
-    place::Place,
+    place::{Found, Place},
 };
 
 /// The open database.
@@ -55,22 +55,34 @@ pub(crate) struct Draft<'a> {
 // === impl Tables ===
 
 impl Tables {
-    /// Opens the database, and makes it if it is not there.
-    pub(crate) fn open(place: &Place) -> Result<Self, OpenError> {
+    /// Opens the database that was found, or makes it.
+    pub(crate) fn open(place: &Place, found: Found) -> Result<Self, OpenError> {
+        let path = place.path().to_owned();
+        if found == Found::Store && !place.data().is_dir() {
+            return Err(OpenError::Damaged { path, source: "its database is missing".into() });
+        }
         // What a damaged file leads to is not always an error.
         let opened = catch_unwind(AssertUnwindSafe(|| {
             let database = Database::builder(place.data()).worker_threads(2).open()?;
+            // The database leaves out what it finds damaged in some ways, and we would make it anew.
+            let missing = Table::ALL.iter().find(|table| !database.keyspace_exists(table.name()));
+            if let (Found::Store, Some(missing)) = (found, missing) {
+                return Ok(Err(missing.name()));
+            }
             let mut keyspaces = Vec::with_capacity(Table::ALL.len());
             for table in Table::ALL {
                 keyspaces.push(database.keyspace(table.name(), || table.options())?);
             }
             let keyspaces = keyspaces.try_into();
             let keyspaces = keyspaces.unwrap_or_else(|_| unreachable!("one for each table"));
-            Ok(Self { database, keyspaces })
+            Ok(Ok(Self { database, keyspaces }))
         }));
-        let path = place.path().to_owned();
         match opened {
-            Ok(Ok(tables)) => Ok(tables),
+            Ok(Ok(Ok(tables))) => Ok(tables),
+            Ok(Ok(Err(missing))) => {
+                let source = format!("its table `{missing}` is missing").into();
+                Err(OpenError::Damaged { path, source })
+            }
             // The directory is ours, so this is a store that is being given up in this process.
             Ok(Err(fjall::Error::Locked)) => Err(OpenError::Locked { path }),
             Ok(Err(fjall::Error::Io(source))) => Err(OpenError::Io { path, source }),
