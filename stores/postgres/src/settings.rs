@@ -1,0 +1,93 @@
+use std::time::Duration;
+
+use crate::Schema;
+
+/// How a [`PostgresStore`](crate::PostgresStore) uses its database.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_respond_async_postgres::{Schema, Settings, Statements};
+///
+/// let settings = Settings::default()
+///     .schema(Schema::new("reports")?)
+///     .statements(Statements::Unnamed)
+///     .patience(Duration::from_secs(1));
+/// # drop(settings);
+/// # Ok::<(), tower_respond_async_postgres::InvalidSchema>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Settings {
+    pub(crate) schema: Schema,
+    pub(crate) statements: Statements,
+    pub(crate) largest: usize,
+    pub(crate) connect_within: Duration,
+    pub(crate) patience: Duration,
+}
+
+/// How statements are sent to the server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Statements {
+    /// Prepared once for each connection: the server plans them once.
+    #[default]
+    Prepared,
+    /// Sent whole each time, in one message exchange that leaves nothing behind on the server: for
+    /// poolers that give each transaction another connection, such as PgBouncer in transaction mode.
+    Unnamed,
+}
+
+const MIB: usize = 1024 * 1024;
+
+// === impl Settings ===
+
+impl Settings {
+    /// Where the tables are: [`Schema::default`] if not set.
+    pub fn schema(mut self, schema: Schema) -> Self {
+        self.schema = schema;
+        self
+    }
+
+    /// How statements are sent: [`Statements::Prepared`] if not set.
+    pub fn statements(mut self, statements: Statements) -> Self {
+        self.statements = statements;
+        self
+    }
+
+    /// The most bytes of a head, and of a tail: 64 MiB if not set, and never more than 512 MiB.
+    /// Beyond it, the answer is [`TooLarge`](tower_respond_async::store::StoreError::TooLarge).
+    ///
+    /// A value is written and read as a whole, and holds up what comes after it on the connection.
+    pub fn largest(mut self, bytes: usize) -> Self {
+        self.largest = bytes.min(512 * MIB);
+        self
+    }
+
+    /// How long connecting may take, with all that belongs to it: 5 s if not set.
+    pub fn connect_within(mut self, limit: Duration) -> Self {
+        self.connect_within = limit;
+        self
+    }
+
+    /// How long an answer may take before the connection is taken for broken: 2 s if not set.
+    ///
+    /// A verb that waits longer fails as
+    /// [`Unavailable`](tower_respond_async::store::StoreError::Unavailable), and the next one makes a
+    /// new connection. That is how a connection is found out at whose other end nobody is any more.
+    pub fn patience(mut self, limit: Duration) -> Self {
+        self.patience = limit;
+        self
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            schema: Schema::default(),
+            statements: Statements::default(),
+            largest: 64 * MIB,
+            connect_within: Duration::from_secs(5),
+            patience: Duration::from_secs(2),
+        }
+    }
+}
