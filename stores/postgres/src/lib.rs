@@ -20,7 +20,7 @@
 //! // In every replica.
 //! let store = PostgresStore::new(config, NoTls, Settings::default());
 //! store.ready().await?;
-//! let layer = RespondAsyncLayer::builder().after(Duration::from_secs(2)).store(store).build();
+//! let layer = RespondAsyncLayer::builder(Duration::from_secs(2)).store(store).build()?;
 //! # drop(layer);
 //! # Ok(())
 //! # }

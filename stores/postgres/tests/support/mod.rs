@@ -21,7 +21,7 @@ use tower_respond_async_postgres::{PostgresStore, Schema, Settings};
 
 /// A server. It is stopped, and its folder removed, when this is dropped, and also when the process
 /// ends without: even if it is killed.
-pub struct Server {
+pub(crate) struct Server {
     folder: PathBuf,
     binaries: PathBuf,
     account: Option<(u32, u32)>,
@@ -33,13 +33,13 @@ pub struct Server {
 
 impl Server {
     /// The server that all tests of one program share.
-    pub fn shared() -> &'static Self {
+    pub(crate) fn shared() -> &'static Self {
         static SERVER: OnceLock<Server> = OnceLock::new();
         SERVER.get_or_init(Self::start)
     }
 
     /// A new server, which takes connections when this returns.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let binaries = binaries();
         let account = account();
         let folder = tempfile::Builder::new().prefix("respond-async-").tempdir().expect("a folder");
@@ -71,12 +71,12 @@ impl Server {
     }
 
     /// Ends the server as a crash would: nothing is told to anybody, nothing is written any more.
-    pub fn crash(&self) {
+    pub(crate) fn crash(&self) {
         self.control(&["-m", "immediate", "stop"]);
     }
 
     /// Starts the server again, on what it had.
-    pub fn resume(&self) {
+    pub(crate) fn resume(&self) {
         let folder = self.folder.to_str().expect("the folder's name is text");
         let options = format!(
             "-c listen_addresses='' -c unix_socket_directories='{folder}' -c max_connections=200"
@@ -86,31 +86,29 @@ impl Server {
         self.control(&["-l", log, "-o", &options, "start"]);
     }
 
-    /// Stops the server's processes where they are (`STOP`), or lets them go on (`CONT`).
-    pub fn signal(&self, signal: &str) {
-        let pid = fs::read_to_string(self.folder.join("data/postmaster.pid")).expect("it runs");
-        let pid = pid.lines().next().expect("the first line is the process");
-        let script = format!("kill -{signal} $(cat /proc/{pid}/task/{pid}/children) {pid}");
-        let status = Command::new("sh").args(["-c", &script]).status().expect("there is a shell");
-        assert!(status.success(), "{script}");
+    /// Sends a signal to one of the server's processes: `STOP`, `CONT`.
+    pub(crate) fn signal(pid: i32, signal: &str) {
+        let pid = pid.to_string();
+        let status = Command::new("kill").args([format!("-{signal}"), pid]).status();
+        assert!(status.expect("there is a kill").success());
     }
 
     /// How to connect.
-    pub fn config(&self) -> Config {
+    pub(crate) fn config(&self) -> Config {
         let mut config = Config::new();
         config.host_path(&self.folder).user("postgres").dbname("postgres");
         config
     }
 
     /// A connection besides the store's.
-    pub async fn client(&self) -> Client {
+    pub(crate) async fn client(&self) -> Client {
         let (client, connection) = self.config().connect(NoTls).await.expect("the server runs");
         tokio::spawn(connection);
         client
     }
 
     /// A schema of its own, with the tables.
-    pub async fn schema(&self) -> Schema {
+    pub(crate) async fn schema(&self) -> Schema {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let schema = Schema::new(format!("case_{number}")).expect("valid");
@@ -119,7 +117,7 @@ impl Server {
     }
 
     /// A store on the schema.
-    pub fn store(&self, schema: &Schema) -> PostgresStore {
+    pub(crate) fn store(&self, schema: &Schema) -> PostgresStore {
         let settings = Settings::default().schema(schema.clone());
         PostgresStore::new(self.config(), NoTls, settings)
     }
