@@ -15,7 +15,6 @@ use tower_respond_async_postgres::{PostgresStore, Schema};
 use self::support::Server;
 
 const LONG: Duration = Duration::from_secs(600);
-const TTL: Duration = Duration::from_millis(50);
 
 /// Two replicas, the first of which is dead and left operation 1.
 struct Orphaned {
@@ -32,22 +31,28 @@ impl Orphaned {
         let schema = server.schema().await;
         let first = (server.store(&schema), Owner::random());
         let second = (server.store(&schema), Owner::random());
-        first.0.heartbeat(first.1, LONG).await.unwrap();
-        assert_eq!(first.0.create(operation(1, first.1, None)).await.unwrap(), Creation::Created);
-        first.0.heartbeat(first.1, Duration::ZERO).await.unwrap();
-        // Live for its whole ttl: it may adopt.
-        second.0.heartbeat(second.1, TTL).await.unwrap();
-        second.0.heartbeat(second.1, LONG).await.unwrap();
-        sleep(TTL * 2).await;
-        second.0.heartbeat(second.1, TTL).await.unwrap();
-        Self { schema, first, second }
+        first.0.heartbeat(first.1, LONG).await.expect("the server runs");
+        assert_eq!(
+            first.0.create(operation(1, first.1, None)).await.expect("the server runs"),
+            Creation::Created
+        );
+        first.0.heartbeat(first.1, Duration::ZERO).await.expect("the server runs");
+        second.0.heartbeat(second.1, LONG).await.expect("the server runs");
+        let case = Self { schema, first, second };
+        // It has been live for its whole ttl, so it may adopt.
+        let since = format!(
+            "UPDATE S.owners SET since = since - interval '1 hour' WHERE owner = '\\x{}'; COMMIT",
+            case.second.1
+        );
+        case.holding(&since).await;
+        case
     }
 
     /// A transaction that has run `statement` and not ended.
     async fn holding(&self, statement: &str) -> Client {
         let client = Server::shared().client().await;
         let statement = statement.replace("S.", &format!("{}.", self.schema.name()));
-        client.batch_execute(&format!("BEGIN; {statement}")).await.unwrap();
+        client.batch_execute(&format!("BEGIN; {statement}")).await.expect("the server runs");
         client
     }
 
@@ -57,7 +62,9 @@ impl Orphaned {
             "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%\"{}\"%'",
             self.schema.name()
         );
-        while client.query_one(&waiting, &[]).await.unwrap().get::<_, i64>(0) < count {
+        while client.query_one(&waiting, &[]).await.expect("the server runs").get::<_, i64>(0)
+            < count
+        {
             sleep(Duration::from_millis(5)).await;
         }
     }
@@ -132,6 +139,33 @@ async fn a_close_that_waited_while_another_adopted_is_fenced() {
 }
 
 #[tokio::test]
+async fn a_close_that_waited_for_the_same_close_is_applied() {
+    let case = Orphaned::new().await;
+    let closing = "UPDATE S.operations SET tail = 'end', dies_at = now() + interval '1 hour'";
+    let other = case.holding(closing).await;
+    let (store, owner) = case.first.clone();
+    let close = tokio::spawn(async move {
+        store.write(key(1), Fence::first(owner), Bytes::from_static(b"end"), end()).await
+    });
+    case.until_waiting(&other, 1).await;
+    other.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(close.await.unwrap().unwrap(), Written::Applied);
+}
+
+#[tokio::test]
+async fn a_create_that_waited_while_its_owner_left_stores_nothing() {
+    let case = Orphaned::new().await;
+    let (store, owner) = case.second.clone();
+    let leaving = format!("UPDATE S.owners SET until = now() WHERE owner = '\\x{owner}'");
+    let other = case.holding(&leaving).await;
+    let create = tokio::spawn(async move { store.create(operation(2, owner, None)).await });
+    case.until_waiting(&other, 1).await;
+    other.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(create.await.unwrap().unwrap(), Creation::OwnerLapsed);
+    assert_eq!(case.second.0.get(key(2)).await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn a_cancel_that_waited_while_the_operation_was_closed_tells_its_end() {
     let case = Orphaned::new().await;
     let closing = "UPDATE S.operations SET tail = 'end', dies_at = now() + interval '1 hour'";
@@ -148,8 +182,10 @@ async fn a_cancel_that_waited_while_the_operation_was_closed_tells_its_end() {
 async fn an_owner_whose_heartbeat_is_under_way_is_not_taken_for_dead() {
     let case = Orphaned::new().await;
     // The heartbeat has decided that it is in time, and its commit takes long.
-    let renewal = "UPDATE S.owners SET until = now() + interval '1 hour' WHERE until < now()";
-    let other = case.holding(renewal).await;
+    let owner = case.first.1;
+    let renewal =
+        format!("UPDATE S.owners SET until = now() + interval '1 hour' WHERE owner = '\\x{owner}'");
+    let other = case.holding(&renewal).await;
     let given = case.second.0.adopt(case.second.1, 9).await.unwrap();
     assert_eq!(given, vec![]);
     other.batch_execute("COMMIT").await.unwrap();
