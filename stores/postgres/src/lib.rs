@@ -34,6 +34,8 @@
 
 #![forbid(unsafe_code)]
 
+mod create;
+mod database;
 mod link;
 mod row;
 mod schema;
@@ -41,6 +43,7 @@ mod session;
 mod settings;
 mod store;
 mod verb;
+mod write;
 
 pub use tokio_postgres;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio_postgres::Row;
+use tokio_postgres::{Row, types::FromSql};
 use tower_respond_async::store::{Fence, Key, Owner, Record, StoreError};
 
 /// Longer than anything is kept, and far from the end of Postgres' calendar.
@@ -12,6 +12,16 @@ const LONGEST: Duration = Duration::from_secs(10_000 * 365 * 24 * 60 * 60);
 /// A length of time as statements take it: in seconds, and at most ten thousand years.
 pub(crate) fn seconds(length: Duration) -> f64 {
     length.min(LONGEST).as_secs_f64()
+}
+
+/// The row of a statement that always gives one.
+pub(crate) fn only(rows: &[Row]) -> Result<&Row, StoreError> {
+    rows.first().ok_or_else(|| StoreError::unavailable("the database answered with no row"))
+}
+
+/// The value in a column.
+pub(crate) fn get<'a, T: FromSql<'a>>(row: &'a Row, column: &str) -> Result<T, StoreError> {
+    row.try_get(column).map_err(StoreError::unavailable)
 }
 
 /// The record in a row with the columns of one, for the operation that was asked for as `asked`.

@@ -1,4 +1,5 @@
-//! The statements: one for each verb, with the compare-and-set in it.
+//! The statements: one for each verb, with the compare-and-set in it, and two that do what many calls
+//! ask for.
 //!
 //! All run alone, in READ COMMITTED. A statement sees what was committed when it began, and where it
 //! locks or changes a row, the row as it is by then: Postgres checks the condition again. What a
@@ -21,12 +22,14 @@ pub(crate) enum Verb {
     Adopt,
     Forget,
     Sweep,
+    CreateMany,
+    WriteMany,
 }
 
 // === impl Verb ===
 
 impl Verb {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Heartbeat,
         Self::Create,
         Self::Get,
@@ -35,6 +38,8 @@ impl Verb {
         Self::Adopt,
         Self::Forget,
         Self::Sweep,
+        Self::CreateMany,
+        Self::WriteMany,
     ];
 
     /// In the default schema.
@@ -48,6 +53,8 @@ impl Verb {
             Self::Adopt => ADOPT,
             Self::Forget => FORGET,
             Self::Sweep => SWEEP,
+            Self::CreateMany => CREATE_MANY,
+            Self::WriteMany => WRITE_MANY,
         }
     }
 
@@ -62,6 +69,17 @@ impl Verb {
             }
             Self::Adopt => &[Type::BYTEA, Type::INT8],
             Self::Sweep => &[Type::INT8],
+            Self::CreateMany => {
+                &[Type::BYTEA_ARRAY, Type::BYTEA_ARRAY, Type::BYTEA_ARRAY, Type::BYTEA_ARRAY]
+            }
+            Self::WriteMany => &[
+                Type::BYTEA_ARRAY,
+                Type::BYTEA_ARRAY,
+                Type::INT8_ARRAY,
+                Type::BYTEA_ARRAY,
+                Type::FLOAT8_ARRAY,
+                Type::BOOL_ARRAY,
+            ],
         }
     }
 }
@@ -232,4 +250,32 @@ WITH dead AS MATERIALIZED (
     DELETE FROM "respond_async".owners o USING gone WHERE o.owner = gone.owner
 )
 SELECT count(*) FROM freed
+"#;
+
+/// Tells only what was created. Whatever stands in the way of the others, `CREATE` finds out.
+const CREATE_MANY: &str = r#"
+WITH asked AS MATERIALIZED (
+    SELECT * FROM unnest($1, $2, $3, $4) WITH ORDINALITY AS a (key, owner, idempotency, head, n)
+), live AS MATERIALIZED (
+    SELECT o.owner FROM "respond_async".owners o
+    WHERE o.owner IN (SELECT a.owner FROM asked a) AND o.until > clock_timestamp()
+    FOR SHARE
+)
+INSERT INTO "respond_async".operations (key, owner, idempotency, head)
+SELECT a.key, a.owner, a.idempotency, a.head FROM asked a JOIN live ON live.owner = a.owner
+ORDER BY a.n
+ON CONFLICT DO NOTHING
+RETURNING key
+"#;
+
+/// Tells only what was applied. What became of the others, `WRITE` finds out. The keys are all
+/// different.
+const WRITE_MANY: &str = r#"
+UPDATE "respond_async".operations p
+SET tail = a.tail,
+    dies_at = clock_timestamp() + make_interval(secs => a.retention),
+    idempotency = CASE WHEN a.release THEN NULL ELSE p.idempotency END
+FROM unnest($1, $2, $3, $4, $5, $6) AS a (key, owner, epoch, tail, retention, release)
+WHERE p.key = a.key AND p.owner = a.owner AND p.epoch = a.epoch AND p.dies_at IS NULL
+RETURNING p.key
 "#;
