@@ -22,7 +22,7 @@ use crate::{
     write::{self, Write},
 };
 
-/// Keeps operations in Postgres. See the [crate](crate) for an example.
+/// Keeps operations in Postgres. See the [crate] for an example.
 ///
 /// A clone shares the connection. There is one, made when it is first needed; verbs called at the
 /// same time are sent without waiting for one another's answers, and those that create or write

@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_postgres::Client;
 use tower_respond_async::store::{
     Close, Creation, Fence, Key, NewOperation, OperationStore, Owner, Written,
@@ -62,11 +62,16 @@ impl Orphaned {
             "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%\"{}\"%'",
             self.schema.name()
         );
-        while client.query_one(&waiting, &[]).await.expect("the server runs").get::<_, i64>(0)
-            < count
-        {
-            sleep(Duration::from_millis(5)).await;
-        }
+        let all_wait = async {
+            loop {
+                let row = client.query_one(&waiting, &[]).await.expect("the server runs");
+                if row.get::<_, i64>(0) >= count {
+                    return;
+                }
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(Duration::from_secs(30), all_wait).await.expect("the statement waits for a lock");
     }
 }
 
