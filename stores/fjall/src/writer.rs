@@ -140,7 +140,9 @@ impl Writer<'_> {
         let orphans = self.owners().orphans(limit, now);
         for (held, holder) in orphans {
             let read = self.draft.entry(held.key).and_then(|entry| {
-                let entry = entry.ok_or(StoreError::Corrupt(held.key))?;
+                // Only what is open, whatever memory says, is ever taken over.
+                let open = entry.filter(|entry| entry.phase == Phase::Open { turn: held.turn });
+                let entry = open.ok_or(StoreError::Corrupt(held.key))?;
                 Ok((record(&self.draft, held.key, &entry, now)?, entry))
             });
             match read {

@@ -60,6 +60,15 @@ fn the_process_with_the_full_disk() {
         for number in 10..20 {
             create(&store, me, number).await.unwrap();
         }
+        // Each is held once, by whoever has it on the disk.
+        let heir = owner(2);
+        store.heartbeat(me, Duration::ZERO).await.unwrap();
+        store.heartbeat(heir, LONG).await.unwrap();
+        tokio::time::advance(LONG / 2).await;
+        store.heartbeat(heir, LONG / 2).await.unwrap();
+        let adopted = store.adopt(heir, u32::MAX).await.unwrap();
+        let adopted: Vec<_> = adopted.into_iter().map(|record| record.key).collect();
+        assert_eq!(adopted, (10..20).map(key).collect::<Vec<_>>());
         drop(store);
         let store = FjallStore::open(&directory).unwrap();
         for number in 0..20 {

@@ -17,6 +17,9 @@ use crate::{
     writer::{Book, Writer, record},
 };
 
+#[cfg(test)]
+mod tests;
+
 /// The store, but for waiting.
 #[derive(Debug)]
 pub(crate) struct Engine {
