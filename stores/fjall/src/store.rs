@@ -17,7 +17,7 @@ use crate::{
     writer::Writer,
 };
 
-/// Keeps operations in a directory, for one process at a time. See the [crate](crate) for what it
+/// Keeps operations in a directory, for one process at a time. See the [crate] for what it
 /// promises.
 ///
 /// Its verbs need a tokio runtime. Commits take place in its pool of blocking threads, one at a time;

@@ -43,6 +43,12 @@ pub(crate) enum Table {
     Open,
 }
 
+/// What is committed, as of one moment.
+pub(crate) struct View<'a> {
+    tables: &'a Tables,
+    snapshot: Snapshot,
+}
+
 /// Changes on their way: seen by who made them, and by nobody else until they are
 /// [committed](Self::commit).
 pub(crate) struct Draft<'a> {
@@ -50,6 +56,32 @@ pub(crate) struct Draft<'a> {
     changes: HashMap<(Table, Bytes), Option<Bytes>>,
     /// The length of all that was put.
     size: usize,
+}
+
+/// Reading operations, be it from a view or through a draft.
+pub(crate) trait Read {
+    fn row(&self, table: Table, row: &[u8]) -> Result<Option<Bytes>, fjall::Error>;
+
+    fn entry(&self, key: Key) -> Result<Option<Entry>, StoreError> {
+        let entry = self.row(Table::Entries, key.as_bytes()).map_err(|e| unreadable(key, e))?;
+        entry.map(|bytes| Entry::decode(&bytes).ok_or(StoreError::Corrupt(key))).transpose()
+    }
+
+    fn head(&self, key: Key) -> Result<Bytes, StoreError> {
+        let head = self.row(Table::Heads, key.as_bytes()).map_err(|e| unreadable(key, e))?;
+        head.ok_or(StoreError::Corrupt(key))
+    }
+
+    fn tail(&self, key: Key) -> Result<Bytes, StoreError> {
+        let tail = self.row(Table::Tails, key.as_bytes()).map_err(|e| unreadable(key, e))?;
+        Ok(tail.unwrap_or_default())
+    }
+
+    /// Who has an idempotency key.
+    fn claimant(&self, claim: &[u8; 32]) -> Result<Option<Key>, StoreError> {
+        let key = self.row(Table::Claims, claim).map_err(StoreError::unavailable)?;
+        Ok(key.and_then(|key| Some(Key::from_bytes((*key).try_into().ok()?))))
+    }
 }
 
 // === impl Tables ===
@@ -197,50 +229,12 @@ fn unreadable(key: Key, error: fjall::Error) -> StoreError {
     }
 }
 
-// === View ===
-
-/// What is committed, as of one moment.
-pub(crate) struct View<'a> {
-    tables: &'a Tables,
-    snapshot: Snapshot,
-}
-
-impl View<'_> {
-    fn read(&self, table: Table, row: &[u8]) -> Result<Option<Bytes>, fjall::Error> {
-        let value = self.snapshot.get(self.tables.keyspace(table), row)?;
-        Ok(value.map(Bytes::from))
-    }
-}
-
-/// Reading operations, be it from a view or through a draft.
-pub(crate) trait Read {
-    fn row(&self, table: Table, row: &[u8]) -> Result<Option<Bytes>, fjall::Error>;
-
-    fn entry(&self, key: Key) -> Result<Option<Entry>, StoreError> {
-        let entry = self.row(Table::Entries, key.as_bytes()).map_err(|e| unreadable(key, e))?;
-        entry.map(|bytes| Entry::decode(&bytes).ok_or(StoreError::Corrupt(key))).transpose()
-    }
-
-    fn head(&self, key: Key) -> Result<Bytes, StoreError> {
-        let head = self.row(Table::Heads, key.as_bytes()).map_err(|e| unreadable(key, e))?;
-        head.ok_or(StoreError::Corrupt(key))
-    }
-
-    fn tail(&self, key: Key) -> Result<Bytes, StoreError> {
-        let tail = self.row(Table::Tails, key.as_bytes()).map_err(|e| unreadable(key, e))?;
-        Ok(tail.unwrap_or_default())
-    }
-
-    /// Who has an idempotency key.
-    fn claimant(&self, claim: &[u8; 32]) -> Result<Option<Key>, StoreError> {
-        let key = self.row(Table::Claims, claim).map_err(StoreError::unavailable)?;
-        Ok(key.and_then(|key| Some(Key::from_bytes((*key).try_into().ok()?))))
-    }
-}
+// === impl View ===
 
 impl Read for View<'_> {
     fn row(&self, table: Table, row: &[u8]) -> Result<Option<Bytes>, fjall::Error> {
-        self.read(table, row)
+        let value = self.snapshot.get(self.tables.keyspace(table), row)?;
+        Ok(value.map(Bytes::from))
     }
 }
 
