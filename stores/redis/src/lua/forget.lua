@@ -1,0 +1,10 @@
+local key = ARGV[2]
+
+local m = meta(key)
+if m and m.phase == CLOSED then
+    if m.idempotency ~= '' and redis.call('GET', name('i:', m.idempotency)) == key then
+        redis.call('DEL', name('i:', m.idempotency))
+    end
+    redis.call('DEL', name('o:', key))
+end
+return {}
