@@ -73,3 +73,7 @@ mod link;
 mod reply;
 mod script;
 mod store;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

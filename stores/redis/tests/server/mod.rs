@@ -16,7 +16,7 @@ use tokio::{
 };
 
 /// A running server. Dropped, or with the test's process gone in any way, it is killed.
-pub struct Server {
+pub(crate) struct Server {
     folder: TempDir,
     options: Vec<String>,
     running: Running,
@@ -32,46 +32,38 @@ const SCRIPT: &str = r#"redis-server "$@" & echo $!; read -r _; kill -KILL $!; w
 
 // === impl Server ===
 
+// No test binary uses all of it.
+#[allow(dead_code)]
 impl Server {
     /// Starts one, with further options.
-    pub async fn start(options: &[&str]) -> Self {
+    pub(crate) async fn start(options: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let options: Vec<_> = options.iter().map(|&option| option.to_owned()).collect();
         let running = Running::start(folder.path(), &options).await;
         Self { folder, options, running }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         url(self.folder.path())
     }
 
-    /// Where it listens.
-    #[allow(dead_code)]
-    pub fn socket(&self) -> String {
-        format!("{}/s", self.folder.path().display())
-    }
-
     /// Kills it as `kill -9` does. What it wrote stays.
-    #[allow(dead_code)]
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.running.stop();
     }
 
     /// Starts it again, on what it wrote.
-    #[allow(dead_code)]
-    pub async fn restart(&mut self) {
+    pub(crate) async fn restart(&mut self) {
         self.running.stop();
         self.running = Running::start(self.folder.path(), &self.options).await;
     }
 
     /// Stops its time, until `resume`.
-    #[allow(dead_code)]
-    pub fn suspend(&self) {
+    pub(crate) fn suspend(&self) {
         signal(self.running.server, "STOP");
     }
 
-    #[allow(dead_code)]
-    pub fn resume(&self) {
+    pub(crate) fn resume(&self) {
         signal(self.running.server, "CONT");
     }
 }
