@@ -2,15 +2,19 @@
 
 use std::{error::Error, fmt, time::Duration};
 
-use redis::{Client, RedisError};
+use redis::RedisError;
 
-use crate::{RedisStore, link::Link, store::Limits};
+use crate::{
+    RedisStore,
+    link::{Link, Server},
+    store::Limits,
+};
 
 /// Makes a [`RedisStore`]; see [`RedisStore::builder`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Builder {
-    client: Client,
+    server: Server,
     namespace: String,
     durability: Durability,
     response_timeout: Duration,
@@ -69,9 +73,9 @@ const LARGEST: usize = 511 * 1024 * 1024;
 // === impl Builder ===
 
 impl Builder {
-    pub(crate) fn new(client: Client) -> Self {
+    pub(crate) fn new(server: Server) -> Self {
         Self {
-            client,
+            server,
             namespace: DEFAULT_NAMESPACE.to_owned(),
             durability: Durability::default(),
             response_timeout: DEFAULT_RESPONSE_TIMEOUT,
@@ -121,7 +125,7 @@ impl Builder {
             return Err(ConfigError::Namespace(self.namespace));
         }
         let prefix = format!("{{{}}}:", self.namespace);
-        let link = Link::new(self.client, self.response_timeout, self.durability);
+        let link = Link::new(self.server, self.response_timeout, self.durability);
         Ok(RedisStore::new_with(prefix, link, Limits { largest: self.largest }))
     }
 }

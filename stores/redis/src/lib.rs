@@ -1,3 +1,4 @@
+#![cfg_attr(docsrs, feature(doc_cfg))]
 //! Keeps the operations of [`tower_respond_async`] in Redis 7 or Valkey, so that several replicas of
 //! a service share them and they outlast each of them.
 //!
@@ -44,13 +45,17 @@
 //! share a server take a namespace each ([`Builder::namespace`]). An access list of Redis needs
 //! `~{namespace}:*`, `+evalsha`, `+eval`, `+time`, and the commands in the scripts.
 //!
+//! # Redis Cluster
+//!
+//! With the feature `cluster`, `RedisStore::cluster` takes the client of a cluster. All of a
+//! namespace is in one slot, hence on one node, and another namespace may be on another one: a
+//! cluster makes room for many services, not for a larger one. `create` is one step over an
+//! operation and its idempotency key, so both have to be in one slot, and a poll, which knows the
+//! operation's key alone, could not tell which slot that of its idempotency key is.
+//!
 //! # Not yet
 //!
-//! - Redis Cluster. The keys are made for it, but the connection follows no redirections. One
-//!   namespace will be served by one node: `create` is one step over an operation and its
-//!   idempotency key, so both are in one slot, and an operation's key does not tell that of its
-//!   idempotency key.
-//! - Hints: a poll at another replica learns of a result when it looks again.
+//! Hints: a poll at another replica learns of a result when it looks again.
 //!
 //! # TLS and credentials
 //!

@@ -1,6 +1,7 @@
 //! The connection, made when it is first used and again after it was lost.
 
 use std::{
+    fmt,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -9,23 +10,44 @@ use redis::{
     Client, Cmd, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind, Value,
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
+#[cfg(feature = "cluster")]
+use redis::{
+    aio::ConnectionLike,
+    cluster::{ClusterClient, ClusterConfig},
+    cluster_async::ClusterConnection,
+};
 use tower_respond_async::store::{Key, StoreError};
 
 use crate::{Durability, script::Script};
 
 /// One connection for all verbs, which share its round trips.
 pub(crate) struct Link {
-    client: Client,
-    config: ConnectionManagerConfig,
+    server: Server,
+    response_timeout: Duration,
     durability: Durability,
     state: Mutex<State>,
+}
+
+/// Where to connect to.
+#[derive(Clone)]
+pub(crate) enum Server {
+    Single(Client),
+    #[cfg(feature = "cluster")]
+    Cluster(ClusterClient),
+}
+
+#[derive(Clone)]
+enum Connection {
+    Single(ConnectionManager),
+    #[cfg(feature = "cluster")]
+    Cluster(ClusterConnection),
 }
 
 #[derive(Default)]
 struct State {
     /// Raised with every connection that was given up, so that nobody gives up its successor.
     generation: u64,
-    manager: Option<ConnectionManager>,
+    connection: Option<Connection>,
 }
 
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(2);
@@ -33,13 +55,9 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_secs(2);
 // === impl Link ===
 
 impl Link {
-    pub(crate) fn new(client: Client, response_timeout: Duration, durability: Durability) -> Self {
-        let config = ConnectionManagerConfig::new()
-            // The layer repeats what failed; waiting here as well would hide that from it.
-            .set_number_of_retries(0)
-            .set_connection_timeout(Some(CONNECTION_TIMEOUT))
-            .set_response_timeout(Some(response_timeout.saturating_add(durability.longest())));
-        Self { client, config, durability, state: Mutex::default() }
+    pub(crate) fn new(server: Server, response_timeout: Duration, durability: Durability) -> Self {
+        let response_timeout = response_timeout.saturating_add(durability.longest());
+        Self { server, response_timeout, durability, state: Mutex::default() }
     }
 
     /// Runs a script with these arguments; `of` is the operation it is about.
@@ -50,8 +68,8 @@ impl Link {
         arguments: &[&[u8]],
         of: Option<Key>,
     ) -> Result<Value, StoreError> {
-        let (generation, mut manager) = self.connection().map_err(StoreError::unavailable)?;
-        let answer = self.ask(&mut manager, script, prefix, arguments).await;
+        let (generation, mut connection) = self.connection().map_err(StoreError::unavailable)?;
+        let answer = self.ask(&mut connection, script, prefix, arguments).await;
         answer.map_err(|error| {
             if is_about_the_connection(&error) {
                 self.give_up(generation);
@@ -62,7 +80,7 @@ impl Link {
 
     async fn ask(
         &self,
-        manager: &mut ConnectionManager,
+        connection: &mut Connection,
         script: &Script,
         prefix: &str,
         arguments: &[&[u8]],
@@ -73,9 +91,10 @@ impl Link {
             call.arg(what).arg(1).arg(format!("{prefix}leases")).arg(prefix).arg(arguments);
             call
         };
-        match self.send(manager, call("EVALSHA", script.hash()), script.is_durable, prefix).await {
+        match self.send(connection, call("EVALSHA", script.hash()), script.is_durable, prefix).await
+        {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                self.send(manager, call("EVAL", script.code()), script.is_durable, prefix).await
+                self.send(connection, call("EVAL", script.code()), script.is_durable, prefix).await
             }
             answer => answer,
         }
@@ -83,20 +102,20 @@ impl Link {
 
     async fn send(
         &self,
-        manager: &mut ConnectionManager,
+        connection: &mut Connection,
         call: Cmd,
         is_durable: bool,
         prefix: &str,
     ) -> RedisResult<Value> {
         let Some(wait) = self.wait().filter(|_| is_durable) else {
-            return manager.send_packed_command(&call).await?.extract_error();
+            return connection.one(&call).await?.extract_error();
         };
         let mut together = Pipeline::with_capacity(3);
         together.add_command(call);
         // Waited for is the last change of this very connection, and a repeated script makes none.
         together.cmd("SET").arg(format!("{prefix}waited")).arg("");
         together.add_command(wait);
-        let mut answers = manager.send_packed_commands(&together, 0, 3).await?.into_iter();
+        let mut answers = connection.all(&together).await?.into_iter();
         let mut next = || answers.next().unwrap_or(Value::Nil).extract_error();
         let answer = next()?;
         next()?;
@@ -134,30 +153,89 @@ impl Link {
         }
     }
 
-    fn connection(&self) -> RedisResult<(u64, ConnectionManager)> {
+    fn connection(&self) -> RedisResult<(u64, Connection)> {
         let mut state = self.state();
-        let manager = match &state.manager {
-            Some(manager) => manager.clone(),
+        let connection = match &state.connection {
+            Some(connection) => connection.clone(),
             None => {
-                let config = self.config.clone();
-                let manager = ConnectionManager::new_lazy_with_config(self.client.clone(), config)?;
-                state.manager.insert(manager).clone()
+                let connection = self.server.connect(self.response_timeout)?;
+                state.connection.insert(connection).clone()
             }
         };
-        Ok((state.generation, manager))
+        Ok((state.generation, connection))
     }
 
     fn give_up(&self, generation: u64) {
         let mut state = self.state();
         if state.generation == generation {
             state.generation += 1;
-            state.manager = None;
+            state.connection = None;
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         // Nothing panics while it is held, and each change is one assignment.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Server ===
+
+impl Server {
+    /// A connection that is made when it is first used.
+    fn connect(&self, response_timeout: Duration) -> RedisResult<Connection> {
+        match self {
+            Self::Single(client) => {
+                let config = ConnectionManagerConfig::new()
+                    // The layer repeats what failed; waiting here as well would hide that from it.
+                    .set_number_of_retries(0)
+                    .set_connection_timeout(Some(CONNECTION_TIMEOUT))
+                    .set_response_timeout(Some(response_timeout));
+                let client = client.clone();
+                ConnectionManager::new_lazy_with_config(client, config).map(Connection::Single)
+            }
+            #[cfg(feature = "cluster")]
+            Self::Cluster(client) => {
+                let config = ClusterConfig::new()
+                    .set_connection_timeout(CONNECTION_TIMEOUT)
+                    .set_response_timeout(response_timeout);
+                Ok(Connection::Cluster(client.get_pending_async_connection_with_config(config)))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Clients know passwords.
+        match self {
+            Self::Single(_) => f.write_str("Single"),
+            #[cfg(feature = "cluster")]
+            Self::Cluster(_) => f.write_str("Cluster"),
+        }
+    }
+}
+
+// === impl Connection ===
+
+impl Connection {
+    async fn one(&mut self, call: &Cmd) -> RedisResult<Value> {
+        match self {
+            Self::Single(manager) => manager.send_packed_command(call).await,
+            #[cfg(feature = "cluster")]
+            Self::Cluster(cluster) => cluster.req_packed_command(call).await,
+        }
+    }
+
+    /// The answers to all of `calls`, which go to one server in one go.
+    async fn all(&mut self, calls: &Pipeline) -> RedisResult<Vec<Value>> {
+        let count = calls.len();
+        match self {
+            Self::Single(manager) => manager.send_packed_commands(calls, 0, count).await,
+            #[cfg(feature = "cluster")]
+            // `WAIT` names no key; it goes where those go that do.
+            Self::Cluster(cluster) => cluster.req_packed_commands(calls, 0, count).await,
+        }
     }
 }
 

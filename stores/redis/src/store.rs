@@ -11,7 +11,7 @@ use tower_respond_async::store::{
 
 use crate::{
     Builder, ConfigError,
-    link::Link,
+    link::{Link, Server},
     reply,
     script::{self, Script},
 };
@@ -60,7 +60,18 @@ impl RedisStore {
     /// # }
     /// ```
     pub fn builder(client: Client) -> Builder {
-        Builder::new(client)
+        Builder::new(Server::Single(client))
+    }
+
+    /// Keeps operations on a Redis Cluster: all of a namespace on the node that has its slot.
+    ///
+    /// The client's own retries come before the layer's; turn
+    /// [`read_from_replicas`](redis::cluster::ClusterClientBuilder::read_from_replicas) on or off, all
+    /// reads are of the primary.
+    #[cfg(feature = "cluster")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "cluster")))]
+    pub fn cluster(client: redis::cluster::ClusterClient) -> Builder {
+        Builder::new(Server::Cluster(client))
     }
 
     pub(crate) fn new_with(prefix: String, link: Link, limits: Limits) -> Self {
