@@ -158,6 +158,8 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let head = RequestHead::from(&request);
         if let Some(route) = self.guard.route(&head) {
+            // A process that only answers for operations takes over from those that are gone, too.
+            self.guard.runner.begin();
             let status = Arc::clone(&self.guard.status);
             let (parts, body) = request.into_parts();
             let answer = async move {

@@ -231,3 +231,16 @@ fn paused_runtime() -> Runtime {
         .build()
         .expect("a runtime can be built")
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_is_only_asked_takes_over_from_one_that_is_gone() {
+    let store = memory();
+    let process = Process::slow(&store, 1_000);
+    let accepted = process.post_late().await;
+    let other = Process::slow(&store.another_way(), 1_000);
+    assert_eq!(other.status(&accepted).await, "Running");
+    store.faults().partition();
+    seconds_pass(2 * LEASE.as_secs()).await;
+    let failure = other.failure(&accepted).await;
+    assert_eq!(failure, (StatusCode::INTERNAL_SERVER_ERROR, "lost".to_owned()));
+}
