@@ -25,6 +25,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let store = FjallStore::open(directory)?;
     let layer = RespondAsyncLayer::builder(Duration::from_secs(1)).store(store).build()?;
     let handle = layer.handle();
+    // What the former process left is seen to from now on, and not only from the first late call on.
+    handle.start();
     let routes = Router::new().route("/reports", post(build_report));
     let app = Router::new().fallback_service(layer.layer(routes));
 
