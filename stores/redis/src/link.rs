@@ -33,7 +33,7 @@ pub(crate) struct Link {
 pub(crate) enum Server {
     Single(Client),
     #[cfg(feature = "cluster")]
-    Cluster(ClusterClient),
+    Cluster(Box<ClusterClient>),
 }
 
 #[derive(Clone)]

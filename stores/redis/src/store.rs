@@ -71,7 +71,7 @@ impl RedisStore {
     #[cfg(feature = "cluster")]
     #[cfg_attr(docsrs, doc(cfg(feature = "cluster")))]
     pub fn cluster(client: redis::cluster::ClusterClient) -> Builder {
-        Builder::new(Server::Cluster(client))
+        Builder::new(Server::Cluster(Box::new(client)))
     }
 
     pub(crate) fn new_with(prefix: String, link: Link, limits: Limits) -> Self {

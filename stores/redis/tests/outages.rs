@@ -152,6 +152,20 @@ async fn a_server_that_stands_still_is_left_after_the_response_timeout() {
 }
 
 #[tokio::test]
+async fn a_connection_that_is_neither_closed_nor_answered_is_replaced() {
+    let mut server = Server::start(&[]).await;
+    let client = Client::open(server.url()).unwrap();
+    let patience = Duration::from_millis(500);
+    let store = RedisStore::builder(client).response_timeout(patience).build().unwrap();
+    store.heartbeat(owner(1), LONG).await.unwrap();
+    assert_eq!(store.create(operation(1)).await.unwrap(), Creation::Created);
+    server.cut_off().await;
+    found_again(&store).await;
+    assert!(store.get(key(1)).await.unwrap().is_some());
+    assert_eq!(store.create(operation(2)).await.unwrap(), Creation::Created);
+}
+
+#[tokio::test]
 async fn a_full_server_takes_no_more_and_keeps_what_it_has() {
     let server = Server::start(&["--maxmemory", "1", "--maxmemory-policy", "noeviction"]).await;
     let store = store(&server);

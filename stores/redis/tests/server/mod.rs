@@ -20,6 +20,8 @@ pub(crate) struct Server {
     folder: TempDir,
     options: Vec<String>,
     running: Running,
+    /// Those that were cut off, which stand still to the end.
+    former: Vec<Running>,
 }
 
 /// A shell that has started the server, and kills it when nobody holds the other end of its input.
@@ -40,7 +42,7 @@ impl Server {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let options: Vec<_> = options.iter().map(|&option| option.to_owned()).collect();
         let running = Running::start(folder.path(), &options).await;
-        Self { folder, options, running }
+        Self { folder, options, running, former: Vec::new() }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -56,6 +58,14 @@ impl Server {
     pub(crate) async fn restart(&mut self) {
         self.running.stop();
         self.running = Running::start(self.folder.path(), &self.options).await;
+    }
+
+    /// Starts another one in its place, on what it wrote. The old one stands still from now on, so
+    /// connections to it are neither closed nor answered.
+    pub(crate) async fn cut_off(&mut self) {
+        self.suspend();
+        let new = Running::start(self.folder.path(), &self.options).await;
+        self.former.push(std::mem::replace(&mut self.running, new));
     }
 
     /// Stops its time, until `resume`.
