@@ -1,4 +1,5 @@
 //! A cluster of three primaries, each with a part of the slots.
+#![allow(clippy::unwrap_used, reason = "helpers outside of a test function are tests too")]
 
 use std::{process::Command, time::Duration};
 
@@ -47,7 +48,7 @@ impl Cluster {
         for node in &cluster.nodes {
             let up = async {
                 while !is_up(node) {
-                    sleep(Duration::from_millis(50)).await
+                    sleep(Duration::from_millis(50)).await;
                 }
             };
             timeout(Duration::from_secs(60), up).await.expect("all nodes know of all slots");
