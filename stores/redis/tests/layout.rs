@@ -1,4 +1,5 @@
 //! What is stored, and what is left of it.
+#![allow(clippy::unwrap_used, reason = "helpers outside of a test function are tests too")]
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -1,4 +1,5 @@
 //! A server that dies, stands still, or is full.
+#![allow(clippy::unwrap_used, reason = "helpers outside of a test function are tests too")]
 
 use std::time::Duration;
 
