@@ -29,9 +29,6 @@ if m.idempotency ~= '' and redis.call('GET', name('i:', m.idempotency)) == key t
         redis.call('PEXPIREAT', name('i:', m.idempotency), expires)
     end
 end
-if claim == 'release' then
-    m.idempotency = ''
-end
 redis.call('HSET', name('o:', key), 'm', pack(m), 't', tail)
 redis.call('PEXPIREAT', name('o:', key), expires)
 redis.call('ZREM', name('w:', m.owner), key)
