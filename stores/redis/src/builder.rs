@@ -21,7 +21,7 @@ pub struct Builder {
     largest: usize,
 }
 
-/// What has to have happened to a change before it is acknowledged. See the [crate](crate) for what
+/// What has to have happened to a change before it is acknowledged. See the [crate] for what
 /// each promises.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

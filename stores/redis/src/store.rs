@@ -16,7 +16,7 @@ use crate::{
     script::{self, Script},
 };
 
-/// Keeps operations in Redis 7 or Valkey. See the [crate](crate) for what that promises.
+/// Keeps operations in Redis 7 or Valkey. See the [crate] for what that promises.
 ///
 /// It connects when it is first used, and again when the connection was lost: it may be made while
 /// the server is down. All verbs share one connection.
