@@ -12,7 +12,7 @@ use http_body::Body;
 use tower_service::Service;
 
 use crate::{
-    body::{BoxError, Receipt, RequestBody, Wrap, WrapBody, discard},
+    body::{BoxError, Receipt, RequestBody, Wrap, WrapBody},
     call::{Call, Facts, Kind, Orphans, OwnedCall, Upload},
     deferral::Deferral,
     dialect::Problem,
@@ -161,14 +161,8 @@ where
             // A process that only answers for operations takes over from those that are gone, too.
             self.guard.runner.begin();
             let status = Arc::clone(&self.guard.status);
-            let (parts, body) = request.into_parts();
-            let answer = async move {
-                if !body.is_end_stream() {
-                    discard(body, &parts.headers).await;
-                }
-                status.answer(route, parts).await
-            };
-            return ResponseFuture::own(Box::pin(answer), self.wrap.clone());
+            let answer = Box::pin(status.answer(route, request));
+            return ResponseFuture::own(answer, self.wrap.clone());
         }
         let scan = Scan::of(head.headers);
         let Decision { deferral, applied } = self.guard.decide(&head, scan);

@@ -79,7 +79,8 @@ impl Ending {
     }
 }
 
-fn encode(revision: u64, outcome: Outcome, close: Close) -> Bytes {
+/// The last tail of an operation that ends now.
+pub(super) fn encode(revision: u64, outcome: Outcome, close: Close) -> Bytes {
     Tail::Outcome { revision, ended: unix_now(), kept: close.retention, outcome }.encode()
 }
 

@@ -5,9 +5,8 @@ use std::{error::Error, sync::Weak};
 use tokio::{task::yield_now, time::sleep};
 use tracing::{info, warn};
 
-use super::Runner;
+use super::{Runner, close::encode};
 use crate::{
-    clock::unix_now,
     operation::{Failure, Outcome, Owner, Tail, Takeover},
     store::{Close, OperationStore, Record, StoreError},
 };
@@ -78,10 +77,8 @@ impl Runner {
             Takeover::CloseLost => Failure::Lost,
         };
         info!(operation = %record.key, ?failure, "closing an operation whose process is gone");
-        let outcome = Outcome::Failure(failure);
         let close = Close::keep(self.limits.retention);
-        let kept = close.retention;
-        let tail = Tail::Outcome { revision, ended: unix_now(), kept, outcome }.encode();
+        let tail = encode(revision, Outcome::Failure(failure), close);
         self.store.write(record.key, record.fence, tail, Some(close)).await?;
         self.hub.ended(record.key).await;
         Ok(())

@@ -10,12 +10,13 @@ mod service;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use http::{HeaderMap, Response, request::Parts};
+use http::{HeaderMap, Request, Response, request::Parts};
+use http_body::Body;
 use tracing::warn;
 
 pub use self::service::StatusService;
 use crate::{
-    body::StoredBody,
+    body::{StoredBody, discard},
     dialect::{
         Command, Dialect, Links, Mount, Patch, Preference, Problem, RESPOND_ASYNC, Reply, Resource,
         Route, STORED,
@@ -87,11 +88,16 @@ impl Status {
         self.error(Problem::Refused)
     }
 
-    pub(crate) async fn answer(
+    /// The answer to a request for an operation, which is received to its end before.
+    pub(crate) async fn answer<B: Body>(
         self: Arc<Self>,
         route: Route,
-        request: Parts,
+        request: Request<B>,
     ) -> Response<StoredBody> {
+        let (request, body) = request.into_parts();
+        if !body.is_end_stream() {
+            discard(body, &request.headers).await;
+        }
         let who = self.identify(&RequestHead::from(&request));
         let response = match route {
             Route::NotAllowed { allow } => self.error(Problem::NotAllowed { allow }),

@@ -12,7 +12,7 @@ use tower_service::Service;
 
 use super::Status;
 use crate::{
-    body::{StoredBody, discard},
+    body::StoredBody,
     dialect::{Mount, Problem},
     request::RequestHead,
 };
@@ -68,15 +68,7 @@ where
         let head = RequestHead::from(&request);
         let route = status.route(&head).or_else(|| status.dialect.route(&Mount::new(""), &head));
         match route {
-            Some(route) => {
-                let (parts, body) = request.into_parts();
-                Box::pin(async move {
-                    if !body.is_end_stream() {
-                        discard(body, &parts.headers).await;
-                    }
-                    Ok(status.answer(route, parts).await)
-                })
-            }
+            Some(route) => Box::pin(async move { Ok(status.answer(route, request).await) }),
             None => {
                 let unknown: Ready<_> = ready(Ok(status.error(Problem::Unknown)));
                 Box::pin(unknown)
