@@ -169,6 +169,7 @@ mod operation;
 pub mod policy;
 mod preference;
 mod principal;
+mod replay;
 mod request;
 mod runner;
 mod service;
@@ -192,6 +193,7 @@ pub use self::{
     },
     policy::Defer,
     principal::Principal,
+    replay::ReplayPolicy,
     request::RequestHead,
     runner::{Drained, Undeferrable},
     service::RespondAsync,

@@ -19,6 +19,7 @@ use crate::{
     operation::{Head, Keyed, Shared},
     preference::Preference,
     principal::{Binding, Principal},
+    replay::Kept,
     request::RequestHead,
 };
 
@@ -34,6 +35,8 @@ pub(crate) struct Facts {
     pub(crate) span: Span,
     /// Who calls, if that is known.
     pub(crate) principal: Option<Principal>,
+    /// What it takes to run the request again, if it may be.
+    pub(crate) kept: Option<Box<Kept>>,
 }
 
 /// Which calls are deferred.
@@ -79,12 +82,13 @@ impl Facts {
                 _ => Span::current(),
             },
             principal,
+            kept: None,
         }
     }
 
     /// What is recorded of the call.
     pub(crate) fn head(&self, shared: &Arc<Shared>, keyed: Option<Keyed>) -> Head {
-        let id = shared.id();
+        let id = shared.new_id();
         Head {
             created: unix_now(),
             method: self.method.clone(),
@@ -92,6 +96,7 @@ impl Facts {
             report: shared.latest(),
             binding: self.principal.as_ref().map(|who| Binding::new(id.as_bytes(), who)),
             keyed,
+            request: self.kept.as_deref().and_then(Kept::request),
         }
     }
 }

@@ -70,7 +70,7 @@ impl Runner {
 
     async fn record(self: Arc<Self>, entry: Entry, caller: oneshot::Sender<Recorded>) {
         let Entry { shared, head, idempotency, space, span } = entry;
-        let key = Key::of(shared.id());
+        let key = shared.key();
         let encoded = head.encode();
         let created = self.create(key, idempotency, &encoded, &caller).await;
         let (fence, doubt) = match created {

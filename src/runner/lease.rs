@@ -108,6 +108,7 @@ impl Runner {
             warn!("the lease had ended; other processes may have taken operations over");
         }
         self.lease.renewed(owner, sent + self.limits.lease);
+        self.reports.hold_until(Some(sent + self.limits.lease));
         for key in beat.cancel {
             self.hub.give(key, Order::Cancel);
         }
@@ -119,6 +120,7 @@ impl Runner {
         // (Idle | Beating) => Left
         let before = std::mem::replace(&mut *self.lease.locked(), State::Left);
         self.lease.phase.store(NOT_IDLE, Ordering::Release);
+        self.reports.hold_until(None);
         let _turn = self.lease.turn.lock().await;
         if let State::Beating { owner, .. } = before
             && let Err(error) = self.store.heartbeat(owner, Duration::ZERO).await

@@ -56,6 +56,12 @@ impl Ward {
         }
     }
 
+    /// Its caller was told by another process: dropped, it has failed by a panic. It may go on until
+    /// the limit, if there is one.
+    pub(super) fn resumed(parked: Parked, limit: Option<Duration>) -> Self {
+        Self { parked: Some(parked), head: None, told: Told::Caller, until: Until::new(limit) }
+    }
+
     /// Its caller has been told: dropped, it has failed by a panic. It may go on until the limit,
     /// if there is one. Returns what was known of it when it was accepted.
     pub(super) fn announce(&mut self, limit: Option<Duration>) -> Box<Head> {
