@@ -9,6 +9,8 @@
 //! 3. [`proxy`] rewrites the header fields that change at each hop and sends the request on;
 //! 4. [`upstream`] holds the connections to the server behind.
 //!
+//! [`store`] is where operations are kept.
+//!
 //! Nothing here buffers a body. The binary is the product; this library exists for its tests, and its
 //! interface may change in any release.
 
@@ -21,4 +23,5 @@ pub mod proxy;
 pub mod redirect;
 pub mod server;
 pub mod signals;
+pub mod store;
 pub mod upstream;

@@ -1,5 +1,6 @@
 //! `respond-async-facade`: see `--help` and the README.
 
+use std::error::Error;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -24,22 +25,32 @@ const LAST_GRACE: Duration = Duration::from_secs(1);
 #[tokio::main]
 async fn main() -> ExitCode {
     let options = Options::parse();
-    let layer = options
-        .layer()
-        .unwrap_or_else(|error| Options::command().error(ErrorKind::ValueValidation, error).exit());
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .init();
+    let opened = match options.store.open(options.store_timeout) {
+        Ok(opened) => opened,
+        Err(error) => return failed(&error),
+    };
+    let layer = options
+        .layer(opened.store)
+        .unwrap_or_else(|error| Options::command().error(ErrorKind::ValueValidation, error).exit());
+    tracing::info!("operations are kept in {}", options.store);
+    if let Some(tables) = opened.tables {
+        tables.prepare().await;
+    }
     match run(&options, &layer).await {
         Ok(code) => code,
-        Err(error) => {
-            tracing::error!(%error, "stopped");
-            ExitCode::FAILURE
-        }
+        Err(error) => failed(&error),
     }
+}
+
+fn failed(error: &(dyn Error + 'static)) -> ExitCode {
+    tracing::error!(error, "stopped");
+    ExitCode::FAILURE
 }
 
 /// Serves until a signal, then drains; a second signal ends it at once.
@@ -49,6 +60,8 @@ async fn run(options: &Options, layer: &RespondAsyncLayer) -> io::Result<ExitCod
         io::Error::new(error.kind(), format!("cannot listen on {}: {error}", options.listen))
     })?;
     let handle = layer.handle();
+    // Not with the first late call: what a former process has left is waited for.
+    handle.start();
     let service = layer.layer(Proxy::new(Upstream::new(options.upstream.clone())));
     announce(&listener)?;
 

@@ -6,12 +6,14 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use http::{HeaderName, Method};
 use tower_respond_async::dialect::{Complete, Pending, Preference, StandardDialect};
+use tower_respond_async::store::SharedStore;
 use tower_respond_async::{
     ConfigError, Defer, Deferral, Idempotency, RequestHead, RespondAsyncLayer,
 };
 
 use crate::principal;
 use crate::redirect::Redirect;
+use crate::store::{StoreUrl, StoreUrlParser};
 use crate::upstream::Address;
 
 /// A reverse proxy that answers slow HTTP calls with 202 Accepted and keeps their response to be
@@ -108,6 +110,28 @@ pub struct Options {
     #[arg(long, value_name = "NAME")]
     pub principal_header: Option<HeaderName>,
 
+    /// Where operations are kept: memory, fjall:PATH (a directory of this process alone),
+    /// postgres://... or redis://... (shared by all replicas that name the same one). URLs with a
+    /// password are better given in the environment
+    #[arg(
+        long,
+        value_name = "URL",
+        default_value = "memory",
+        value_parser = StoreUrlParser,
+        env = "RESPOND_ASYNC_STORE",
+        hide_env_values = true
+    )]
+    pub store: StoreUrl,
+
+    /// How long after its last sign of life this process is taken for dead, and its operations for
+    /// lost; at least three times --store-timeout
+    #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = humantime::parse_duration)]
+    pub lease: Duration,
+
+    /// How long the store may take for an answer before it counts as unavailable
+    #[arg(long, value_name = "DURATION", default_value = "2500ms", value_parser = humantime::parse_duration)]
+    pub store_timeout: Duration,
+
     /// How long running operations may take to end after SIGTERM or SIGINT
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
     pub drain: Duration,
@@ -159,13 +183,16 @@ pub enum CompleteOption {
 // === impl Options ===
 
 impl Options {
-    /// The layer that these options ask for.
+    /// The layer that these options ask for, with its operations in `store`.
     ///
     /// # Errors
     ///
     /// If an option's value is one that the layer refuses.
-    pub fn layer(&self) -> Result<RespondAsyncLayer, ConfigError> {
+    pub fn layer(&self, store: SharedStore) -> Result<RespondAsyncLayer, ConfigError> {
         let mut builder = RespondAsyncLayer::builder(self.after)
+            .store(store)
+            .lease(self.lease)
+            .store_timeout(self.store_timeout)
             .base_path(&self.base_path)
             .max_wait(self.max_wait)
             .retention(self.retention)
@@ -259,8 +286,13 @@ mod tests {
     use clap::CommandFactory;
     use clap::error::ErrorKind;
     use http::Request;
+    use tower_respond_async::store::MemoryStore;
 
     use super::*;
+
+    fn memory() -> SharedStore {
+        SharedStore::new(MemoryStore::new())
+    }
 
     fn parse(arguments: &[&str]) -> Result<Options, clap::Error> {
         let upstream = ["respond-async-facade", "--upstream", "http://127.0.0.1:9000"];
@@ -281,7 +313,8 @@ mod tests {
         let methods = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
         assert_eq!(options.methods, methods);
         assert_eq!(options.pending, PendingOption::Accepted);
-        assert!(options.layer().is_ok());
+        assert!(matches!(options.store, StoreUrl::Memory));
+        assert!(options.layer(memory()).is_ok());
     }
 
     #[test]
@@ -319,6 +352,12 @@ mod tests {
             "anonymous",
             "--principal-header",
             "X-User",
+            "--store",
+            "redis://127.0.0.1/",
+            "--lease",
+            "3s",
+            "--store-timeout",
+            "1s",
             "--drain",
             "1s",
         ])
@@ -331,7 +370,8 @@ mod tests {
         assert_eq!(options.complete, CompleteOption::SeeOther);
         assert_eq!(options.idempotency, IdempotencyOption::Anonymous);
         assert_eq!(options.principal_header, Some(HeaderName::from_static("x-user")));
-        assert!(options.layer().is_ok());
+        assert!(matches!(options.store, StoreUrl::Redis(_)));
+        assert!(options.layer(memory()).is_ok());
     }
 
     #[test]
@@ -358,6 +398,14 @@ mod tests {
                 assert_eq!(asked, Deferral::After(after), "{extra:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_lease_shorter_than_three_store_calls_is_refused() {
+        let options = parse(&["--lease", "2s"]).unwrap();
+        assert!(options.layer(memory()).is_err());
+        let options = parse(&["--lease", "2s", "--store-timeout", "600ms"]).unwrap();
+        assert!(options.layer(memory()).is_ok());
     }
 
     #[test]

@@ -116,6 +116,16 @@ impl Server {
         tokio::time::timeout(PATIENCE, found).await.expect("the process logs it");
     }
 
+    /// Reads the rest of the log, up to the end of the process.
+    pub async fn never_logged(&mut self, text: &str) {
+        let rest = async {
+            while let Some(line) = self.log.next_line().await.unwrap() {
+                assert!(!line.contains(text), "{line}");
+            }
+        };
+        tokio::time::timeout(PATIENCE, rest).await.expect("the process ends");
+    }
+
     pub async fn ended(&mut self) -> ExitStatus {
         let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
         ended.expect("the process ends").unwrap()

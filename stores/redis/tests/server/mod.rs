@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::{BufRead, BufReader},
+    os::unix::process::CommandExt,
     path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
@@ -90,6 +91,8 @@ impl Running {
             .args(["--appendfsync", "always", "--unixsocket", "s", "--logfile", "log"])
             .args(options)
             .current_dir(folder)
+            // Ctrl-C is for the tests only: the shell has to outlive them, or nobody ends the server.
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)

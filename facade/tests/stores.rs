@@ -1,0 +1,163 @@
+//! Where operations are kept: what outlives a facade, and what another one knows of it.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+#[path = "../../stores/postgres/tests/support/mod.rs"]
+mod postgres;
+#[path = "../../stores/redis/tests/server/mod.rs"]
+mod redis;
+
+use std::process::Output;
+use std::sync::Arc;
+
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+use support::{BETWEEN_POLLS, Caller, PATIENCE, Server, full, upstream};
+use tokio::process::Command;
+use tokio::sync::Semaphore;
+
+/// An upstream that answers `/timed` after half a second, and all else once the gate has a permit.
+async fn gated() -> (String, Arc<Semaphore>) {
+    let gate = Arc::new(Semaphore::new(0));
+    let address = upstream({
+        let gate = Arc::clone(&gate);
+        move |request: Request<Incoming>| {
+            let gate = Arc::clone(&gate);
+            async move {
+                match request.uri().path() {
+                    "/timed" => tokio::time::sleep(BETWEEN_POLLS * 25).await,
+                    _ => gate.acquire().await.unwrap().forget(),
+                }
+                Response::new(full("done"))
+            }
+        }
+    });
+    (format!("http://{}", address.await), gate)
+}
+
+async fn facade(upstream: &str, store: &str) -> Server {
+    let lease = ["--after", "100ms", "--lease", "2s", "--store-timeout", "600ms"];
+    Server::facade(upstream, &[&["--store", store], &lease[..]].concat()).await
+}
+
+fn url_of(server: &postgres::Server) -> String {
+    let config = server.config();
+    let tokio_postgres::config::Host::Unix(folder) = &config.get_hosts()[0] else {
+        panic!("the server has no socket")
+    };
+    let folder = folder.to_str().unwrap().replace('/', "%2F");
+    format!("postgres://postgres@{folder}/postgres")
+}
+
+async fn started(store: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_respond-async-facade"));
+    command.args(["--listen", "127.0.0.1:0", "--upstream", "http://127.0.0.1:9"]);
+    let output = command.args(["--store", store]).kill_on_drop(true).output();
+    tokio::time::timeout(PATIENCE, output).await.expect("it ends").unwrap()
+}
+
+/// What one facade accepts, another one knows; and says what became of it when the first is killed.
+async fn shared(store: &str) {
+    let (upstream, gate) = gated().await;
+    let (mut first, second) = (facade(&upstream, store).await, facade(&upstream, store).await);
+    let caller = Caller::http1();
+    let ended = caller.post(&first.url("/"), "x").await;
+    let running = caller.get(&second.url(ended.header("location"))).await;
+    assert_eq!(running.status, StatusCode::ACCEPTED);
+    gate.add_permits(1);
+    let answer = caller.poll(&second, &ended).await;
+    assert_eq!((answer.status, answer.text()), (StatusCode::OK, "done"));
+
+    let orphan = caller.post(&first.url("/"), "x").await;
+    first.signal("KILL").await;
+    first.ended().await;
+    let lost = caller.poll(&second, &orphan).await;
+    assert_eq!(lost.status, StatusCode::INTERNAL_SERVER_ERROR, "{lost:?}");
+    assert!(lost.text().contains("lost"), "{lost:?}");
+}
+
+#[tokio::test]
+async fn facades_on_one_redis_know_each_others_operations() {
+    let redis = redis::Server::start(&[]).await;
+    shared(&redis.url()).await;
+}
+
+#[tokio::test]
+async fn facades_on_one_database_make_the_tables_and_know_each_others_operations() {
+    let postgres = postgres::Server::start();
+    shared(&url_of(&postgres)).await;
+}
+
+#[tokio::test]
+async fn on_disk_results_outlive_the_facade_and_what_it_worked_on_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = format!("fjall:{}", folder.path().join("operations").display());
+    let (upstream, gate) = gated().await;
+    let mut former = facade(&upstream, &store).await;
+    let caller = Caller::http1();
+    let ended = caller.post(&former.url("/"), "x").await;
+    gate.add_permits(1);
+    assert_eq!(caller.poll(&former, &ended).await.text(), "done");
+    let orphan = caller.post(&former.url("/"), "x").await;
+    former.signal("KILL").await;
+    former.ended().await;
+
+    let facade = facade(&upstream, &store).await;
+    assert_eq!(caller.poll(&facade, &ended).await.text(), "done");
+    let lost = caller.poll(&facade, &orphan).await;
+    assert_eq!(lost.status, StatusCode::INTERNAL_SERVER_ERROR, "{lost:?}");
+}
+
+#[tokio::test]
+async fn a_directory_of_another_process_ends_it_with_a_message() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = format!("fjall:{}", folder.path().join("operations").display());
+    let (upstream, _gate) = gated().await;
+    let _first = facade(&upstream, &store).await;
+    let second = started(&store).await;
+    assert_eq!(second.status.code(), Some(1));
+    let message = String::from_utf8(second.stderr).unwrap();
+    assert!(message.contains("is open already"), "{message}");
+    assert!(second.stdout.is_empty());
+}
+
+#[tokio::test]
+async fn a_password_is_not_repeated_where_it_is_refused() {
+    for store in ["rediss://user:hush@127.0.0.1/", "postgres://user:hush@db/x?sslmode=require"] {
+        let output = started(store).await;
+        assert_eq!(output.status.code(), Some(2));
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert!(message.contains("TLS is not spoken"), "{message}");
+        assert!(!message.contains("hush"), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn while_the_database_is_down_calls_wait_and_later_they_are_deferred() {
+    let postgres = postgres::Server::start();
+    postgres.crash();
+    let (upstream, gate) = gated().await;
+    let store = url_of(&postgres).replace("postgres@", "postgres:hush@");
+    let mut facade = facade(&upstream, &store).await;
+    let caller = Caller::http1();
+    // Five times the deadline.
+    let held = caller.post(&facade.url("/timed"), "x").await;
+    assert_eq!((held.status, held.text()), (StatusCode::OK, "done"));
+
+    postgres.resume();
+    let deferred = async {
+        loop {
+            let answer = caller.post(&facade.url("/timed"), "x").await;
+            if answer.status == StatusCode::ACCEPTED {
+                return answer;
+            }
+        }
+    };
+    let accepted = tokio::time::timeout(PATIENCE, deferred).await.expect("the tables are made");
+    gate.add_permits(1);
+    assert_eq!(caller.poll(&facade, &accepted).await.text(), "done");
+    facade.signal("TERM").await;
+    facade.never_logged("hush").await;
+}
