@@ -263,13 +263,13 @@ async fn replay_that_was_taken_over_before_it_began_is_left_to_the_other() {
     assert_eq!(scene.second.handle.parked(), 0);
 }
 
-#[tokio::test(start_paused = true)]
-async fn replay_waits_for_room_and_for_its_turn() {
+/// Of four requests that are run again, how many this process runs at first, and how many it holds.
+async fn at_once(most_parked: usize, policy: ReplayPolicy) -> (usize, usize) {
     let (store, witness) = (memory(), Witness::default());
     let elsewhere = store.another_way();
     let first = process(&store, &witness, "first", everything());
-    let policy = everything().concurrency(1);
-    let second = with(Process::builder(&elsewhere).max_parked(2), &witness, "second", policy);
+    let builder = Process::builder(&elsewhere).max_parked(most_parked);
+    let second = with(builder, &witness, "second", policy);
     seconds_pass(LEASE.as_secs()).await;
     let mut accepted = Vec::new();
     for _ in 0..4 {
@@ -278,12 +278,23 @@ async fn replay_waits_for_room_and_for_its_turn() {
     store.faults().partition();
     let begun = || witness.all().iter().filter(|words| words.starts_with("second")).count();
     seconds_pass(TAKEN_OVER).await;
-    assert_eq!((begun(), second.handle.parked()), (1, 2));
-    seconds_pass(5 * 60 + 30).await;
+    let at_first = (begun(), second.handle.parked());
+    seconds_pass(6 * 60).await;
     assert_eq!(begun(), 4);
     for accepted in &accepted {
         assert_eq!(second.result(accepted).await.body, "done");
     }
+    at_first
+}
+
+#[tokio::test(start_paused = true)]
+async fn replay_waits_for_its_turn() {
+    assert_eq!(at_once(1_000, everything().concurrency(3)).await, (3, 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn replay_waits_for_room() {
+    assert_eq!(at_once(2, everything()).await, (2, 2));
 }
 
 #[tokio::test(start_paused = true)]
@@ -327,11 +338,11 @@ async fn sigterm_leaves_what_can_be_replayed_to_be_adopted_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn sigterm_closes_what_was_begun_as_often_as_it_may() {
-    let Scene { first, .. } = Scene::new(|| everything().max_attempts(1));
-    let accepted = first.post("/work/600").await;
-    let drained = first.handle.drain(Duration::from_secs(1)).await;
+    let (scene, accepted) = cut_off("/work/600", || everything().max_attempts(2)).await;
+    seconds_pass(TAKEN_OVER).await;
+    let drained = scene.second.handle.drain(Duration::from_secs(1)).await;
     assert_eq!((drained.handed_over, drained.shut_down, drained.left), (0, 1, 0));
-    assert_eq!(first.failure(&accepted).await.1, "shutDown");
+    assert_eq!(scene.second.failure(&accepted).await.1, "shutDown");
 }
 
 #[tokio::test(start_paused = true)]
@@ -368,4 +379,32 @@ async fn a_handler_knows_whether_its_process_is_taken_for_dead() {
     store.faults().heal();
     seconds_pass(30).await;
     assert_eq!(witness.all(), ["true", "true", "false", "false", "true", "true"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_whose_process_takes_its_operation_back_sees_a_greater_epoch_and_the_same_attempt()
+ {
+    let (store, seen) = (memory(), Witness::default());
+    let witness = seen.clone();
+    let process = Process::new(Process::builder(&store), move |_| {
+        let (operation, witness) = (Operation::current(), witness.clone());
+        async move {
+            seconds_pass(200).await;
+            witness.saw(format!("attempt {} epoch {}", operation.attempt(), operation.epoch()));
+            Ok(text("done"))
+        }
+    });
+    let accepted = process.post_late().await;
+    let elsewhere = store.another_way();
+    // Takes the operation over, never closes it, and dies.
+    elsewhere.faults().always(Verb::Close, Fault::unavailable());
+    let other = Process::slow(&elsewhere, 1);
+    other.handle.start();
+    store.faults().partition();
+    seconds_pass(3 * LEASE.as_secs()).await;
+    elsewhere.faults().partition();
+    store.faults().heal();
+    seconds_pass(200).await;
+    assert_eq!(seen.all(), ["attempt 1 epoch 3"]);
+    assert_eq!(process.result(&accepted).await.body, "done");
 }
