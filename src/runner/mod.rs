@@ -2,8 +2,8 @@
 //!
 //! `accept` (create, then the 202) -> `carry` (the call in a task of its own) -> `collect` (its
 //! response) -> `close` (into the store, whatever it takes). Beside them `lease` says for the whole
-//! process that it is alive, and `tidy` takes over from processes that are not: what may be run again
-//! goes through `replay`.
+//! process that it is alive, `tidy` takes over from processes that are not (what may be run again goes
+//! through `replay`), and `listen` hears from the store of what others have changed.
 
 mod accept;
 mod backoff;
@@ -13,6 +13,7 @@ mod collect;
 mod create;
 mod drain;
 mod lease;
+mod listen;
 mod parked;
 mod parking;
 mod progress;
