@@ -12,11 +12,21 @@ use hyper_util::{
 use respond_async_torture::{answers::Answer, history::End};
 use tokio::time::timeout;
 
-/// A caller of one process. It has one connection, made when it is needed.
+/// A caller of one process, which connects when it needs to.
 #[derive(Clone)]
 pub(crate) struct Caller {
     client: Client<HttpConnector, Full<Bytes>>,
     base: String,
+    protocol: Protocol,
+}
+
+/// What is spoken with replicas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// A connection for each request at the same time. One that stands still holds nobody else up.
+    Http1,
+    /// One connection, whose end is told before it comes: no request is lost with it.
+    Http2,
 }
 
 /// What became of a call.
@@ -45,18 +55,20 @@ const CONNECT: Duration = Duration::from_secs(1);
 // === impl Caller ===
 
 impl Caller {
-    pub(crate) fn of(address: SocketAddr) -> Self {
+    pub(crate) fn of(address: SocketAddr, protocol: Protocol) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECT));
         connector.set_nodelay(true);
-        let client = Client::builder(TokioExecutor::new()).http2_only(true).build(connector);
-        Self { client, base: format!("http://{address}") }
+        let client = Client::builder(TokioExecutor::new())
+            .http2_only(protocol == Protocol::Http2)
+            .build(connector);
+        Self { client, base: format!("http://{address}"), protocol }
     }
 
     /// Another caller of the same process, with a connection of its own.
     pub(crate) fn anew(&self) -> Self {
         let address = self.base.trim_start_matches("http://").parse();
-        Self::of(address.expect("it was made of an address"))
+        Self::of(address.expect("it was made of an address"), self.protocol)
     }
 
     /// Sends a call whose work takes so long, with an idempotency key if there is one.
@@ -106,18 +118,20 @@ impl Caller {
         }
         let request = request.body(Full::default()).expect("a location is valid");
         let Ok(answer) = self.exchange(request, limit).await else { return Polled::Nothing };
-        let mark = answer.headers().get(MARK).map_or(&b""[..], |value| value.as_bytes());
-        if mark == b"stored" {
-            let given = read(&answer);
-            let right = given == Answer::to(call);
-            return Polled::Ended(End::Result { digest: given.digest(), right });
-        }
-        match answer.status() {
-            StatusCode::ACCEPTED => Polled::Running,
-            StatusCode::NOT_FOUND => Polled::Missing,
-            StatusCode::INTERNAL_SERVER_ERROR | StatusCode::GONE => {
-                Polled::Ended(End::Failure(code(answer.body())))
+        let field =
+            |name: &str| answer.headers().get(name).map_or(&b""[..], |value| value.as_bytes());
+        // The service itself never answers with one.
+        let is_problem = field("content-type") == b"application/problem+json";
+        match (field(MARK), answer.status()) {
+            (b"stored", _) if is_problem => Polled::Ended(End::Failure(code(answer.body()))),
+            (b"stored", _) => {
+                let given = read(&answer);
+                let right = given == Answer::to(call);
+                Polled::Ended(End::Result { digest: given.digest(), right })
             }
+            (_, StatusCode::ACCEPTED) => Polled::Running,
+            (_, StatusCode::NOT_FOUND) => Polled::Missing,
+            // A record that cannot be read is no answer, and an end that is never reached.
             _ => Polled::Nothing,
         }
     }

@@ -23,8 +23,8 @@ exec 3<&0
 "$@" 3<&- </dev/null & child=$!
 echo $child
 (read -r _ <&3; kill -KILL $child) >/dev/null 2>&1 & watcher=$!
-wait $child; code=$?
-kill -KILL $watcher
+wait $child 2>/dev/null; code=$?
+kill -KILL $watcher 2>/dev/null
 exit $code
 "#;
 

@@ -129,9 +129,10 @@ async fn call(world: Arc<World>, work: Duration) {
 /// Polls to the end.
 async fn follow(world: Arc<World>, call: u64, location: String, mut rng: Rng) {
     let mut asked: Option<Process> = None;
+    let pace = world.pace();
     while !is_over(&world) {
         // Some callers wait, others look now and then.
-        let wait = if rng.u8(..4) == 0 { 2 } else { 0 };
+        let wait = if rng.u8(..100) < pace.waiting { 2 } else { 0 };
         let replica = world.any(&mut rng);
         let told = match &replica {
             Some(replica) => replica.caller.poll(call, &location, wait, POLL_LIMIT).await,
@@ -153,7 +154,7 @@ async fn follow(world: Arc<World>, call: u64, location: String, mut rng: Rng) {
             }
             _ => {}
         }
-        sleep(between(&mut rng, Duration::from_millis(100), Duration::from_millis(900))).await;
+        sleep(between(&mut rng, pace.shortest, pace.longest)).await;
     }
     world.journal.write(Event::Open { call, at: world.journal.now() });
 }

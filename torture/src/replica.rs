@@ -6,13 +6,18 @@ use respond_async_torture::history::Process;
 use rustix::process::Signal;
 use tokio::sync::Mutex;
 
-use crate::{caller::Caller, guarded::Guarded};
+use crate::{
+    caller::{Caller, Protocol},
+    guarded::Guarded,
+};
 
 /// How a process is started.
 pub(crate) struct Command {
     pub(crate) program: PathBuf,
     pub(crate) arguments: Vec<String>,
     pub(crate) log: PathBuf,
+    /// What its callers speak.
+    pub(crate) protocol: Protocol,
 }
 
 pub(crate) struct Replica {
@@ -33,7 +38,11 @@ impl Replica {
         let line = guarded.line().await?;
         let address = line.strip_prefix(GREETING).and_then(|address| address.parse().ok());
         let address: SocketAddr = address.ok_or_else(|| io::Error::other(line.clone()))?;
-        Ok(Self { process, caller: Caller::of(address), guarded: Mutex::new(guarded) })
+        Ok(Self {
+            process,
+            caller: Caller::of(address, command.protocol),
+            guarded: Mutex::new(guarded),
+        })
     }
 
     pub(crate) async fn signal(&self, signal: Signal) {

@@ -17,7 +17,7 @@ use respond_async_torture::history::{Event, Fault, Millis, Process};
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
-    caller::Caller,
+    caller::{Caller, Protocol},
     journal::Journal,
     options::{Options, Scenario, Servers},
     points::Moment,
@@ -45,6 +45,15 @@ pub(crate) struct World {
 
 /// After which callers are answered 202.
 pub(crate) const AFTER: Duration = Duration::from_millis(100);
+
+/// How long callers wait between two polls.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    pub(crate) shortest: Duration,
+    pub(crate) longest: Duration,
+    /// How many in a hundred polls wait for the end, for two seconds.
+    pub(crate) waiting: u8,
+}
 
 /// How long a process that is told to end may take for it.
 pub(crate) const DRAIN: Duration = Duration::from_secs(10);
@@ -157,6 +166,22 @@ impl World {
         std::mem::take(&mut locked(&self.ended))
     }
 
+    pub(crate) fn pace(&self) -> Pace {
+        match self.options.scenario {
+            // With ten thousand of them.
+            Scenario::Outage => Pace {
+                shortest: Duration::from_secs(8),
+                longest: Duration::from_secs(20),
+                waiting: 0,
+            },
+            _ => Pace {
+                shortest: Duration::from_millis(100),
+                longest: Duration::from_millis(900),
+                waiting: 25,
+            },
+        }
+    }
+
     /// Notes a fault that is over.
     pub(crate) fn faulted(&self, fault: Fault, from: Millis) {
         self.journal.write(Event::Faulted { fault, from, to: self.journal.now() });
@@ -217,7 +242,11 @@ impl World {
             }
         }
         let log = self.folder.join(format!("replica-{}.log", process.slot));
-        Command { program, arguments, log }
+        let protocol = match scenario {
+            Scenario::Kill | Scenario::Outage => Protocol::Http1,
+            Scenario::Rolling | Scenario::Upgrade | Scenario::Storm => Protocol::Http2,
+        };
+        Command { program, arguments, log, protocol }
     }
 }
 
