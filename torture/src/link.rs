@@ -1,0 +1,151 @@
+//! The way between a replica and its store: a port that leads to the store's socket, and knows
+//! nothing of what is said, but can hold it back.
+
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, UnixStream},
+    sync::watch,
+    task::JoinHandle,
+    time::timeout,
+};
+
+/// What passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gate {
+    /// Everything.
+    Open,
+    /// Only what the replica says.
+    NoReplies,
+    /// Only what the store says.
+    NoRequests,
+    /// Nothing; and no end is told.
+    Shut,
+}
+
+pub(crate) struct Link {
+    address: SocketAddr,
+    gate: watch::Sender<Gate>,
+    /// How often something was held back.
+    held: watch::Sender<u64>,
+    accepting: JoinHandle<()>,
+}
+
+#[derive(Clone, Copy)]
+enum Direction {
+    Request,
+    Reply,
+}
+
+#[derive(Clone)]
+struct Valve {
+    gate: watch::Receiver<Gate>,
+    held: watch::Sender<u64>,
+}
+
+// === impl Link ===
+
+impl Link {
+    pub(crate) async fn to(socket: &Path) -> io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let (gate, held) = (watch::Sender::new(Gate::Open), watch::Sender::new(0));
+        let valve = Valve { gate: gate.subscribe(), held: held.clone() };
+        let accepting = tokio::spawn(accept(listener, socket.to_owned(), valve));
+        Ok(Self { address, gate, held, accepting })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn set(&self, gate: Gate) {
+        self.gate.send_replace(gate);
+    }
+
+    /// Sets the gate, and waits until it has held something back, but not for longer than `limit`.
+    pub(crate) async fn hold(&self, gate: Gate, limit: Duration) {
+        let mut held = self.held.subscribe();
+        held.mark_unchanged();
+        self.set(gate);
+        _ = timeout(limit, held.changed()).await;
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+async fn accept(listener: TcpListener, socket: PathBuf, valve: Valve) {
+    loop {
+        let Ok((replica, _)) = listener.accept().await else {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            continue;
+        };
+        _ = replica.set_nodelay(true);
+        let (socket, valve) = (socket.clone(), valve.clone());
+        tokio::spawn(async move {
+            // A store that is down refuses: so does this, by closing.
+            let Ok(store) = UnixStream::connect(&socket).await else { return };
+            let (from_replica, to_replica) = replica.into_split();
+            let (from_store, to_store) = store.into_split();
+            let requests = valve.clone().carry(from_replica, to_store, Direction::Request);
+            let replies = valve.carry(from_store, to_replica, Direction::Reply);
+            // Whichever end closes, the other one is told by closing.
+            tokio::select! {
+                () = requests => {}
+                () = replies => {}
+            }
+        });
+    }
+}
+
+// === impl Valve ===
+
+impl Valve {
+    async fn carry(
+        mut self,
+        mut from: impl AsyncReadExt + Unpin,
+        mut to: impl AsyncWriteExt + Unpin,
+        direction: Direction,
+    ) {
+        let mut bytes = vec![0; 16 << 10];
+        loop {
+            let count = match from.read(&mut bytes).await {
+                // While the gate is shut, not even an end is told.
+                Ok(0) | Err(_) => 0,
+                Ok(count) => count,
+            };
+            if !self.gate.borrow().lets(direction) {
+                self.held.send_modify(|held| *held += 1);
+            }
+            if self.gate.wait_for(|gate| gate.lets(direction)).await.is_err() {
+                return;
+            }
+            if count == 0 || to.write_all(&bytes[..count]).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+// === impl Gate ===
+
+impl Gate {
+    fn lets(self, direction: Direction) -> bool {
+        matches!(
+            (self, direction),
+            (Self::Open, _)
+                | (Self::NoReplies, Direction::Request)
+                | (Self::NoRequests, Direction::Reply)
+        )
+    }
+}
