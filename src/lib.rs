@@ -171,11 +171,15 @@ mod preference;
 mod principal;
 mod request;
 mod runner;
+mod seeded;
 mod service;
 mod status;
 pub mod store;
 mod timer;
 
+#[cfg(feature = "conformance")]
+#[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
+pub use self::seeded::Seeded;
 pub use self::{
     body::{BoxError, Keep, RequestBody, ResponseBody, StoredBody, Wrap, WrapBody},
     builder::{Builder, ConfigError},

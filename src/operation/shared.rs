@@ -1,7 +1,6 @@
 //! What a handler and the one who runs its call tell each other, in this process.
 
 use std::{
-    collections::HashMap,
     fmt, mem,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
@@ -13,7 +12,7 @@ use std::{
 use futures_util::task::AtomicWaker;
 use tokio::sync::Notify;
 
-use super::{Key, OperationId, Report, Stage};
+use super::{Key, KeyMap, OperationId, Report, Stage};
 
 /// What a handler and the one who runs it tell each other. In this process only. As small as it
 /// can be, for each parked operation has one.
@@ -61,7 +60,7 @@ pub(super) enum Ask {
 /// The operations of this process that have something to report.
 #[derive(Debug, Default)]
 pub(crate) struct Reports {
-    changed: Mutex<HashMap<Key, Arc<Shared>>>,
+    changed: Mutex<KeyMap<Arc<Shared>>>,
     news: Notify,
 }
 
@@ -211,7 +210,7 @@ impl Reports {
 
     /// Waits until somebody has something to report, or is [woken](Self::wake), and takes all that
     /// is there.
-    pub(crate) async fn next(&self) -> HashMap<Key, Arc<Shared>> {
+    pub(crate) async fn next(&self) -> KeyMap<Arc<Shared>> {
         self.news.notified().await;
         mem::take(&mut *self.locked())
     }
@@ -220,7 +219,7 @@ impl Reports {
         self.news.notify_one();
     }
 
-    fn locked(&self) -> MutexGuard<'_, HashMap<Key, Arc<Shared>>> {
+    fn locked(&self) -> MutexGuard<'_, KeyMap<Arc<Shared>>> {
         self.changed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
