@@ -174,11 +174,15 @@ mod principal;
 mod replay;
 mod request;
 mod runner;
+mod seeded;
 mod service;
 mod status;
 pub mod store;
 mod timer;
 
+#[cfg(feature = "conformance")]
+#[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
+pub use self::seeded::Seeded;
 pub use self::{
     body::{BoxError, Keep, RequestBody, ResponseBody, StoredBody, Wrap, WrapBody},
     builder::{Builder, ConfigError},

@@ -1,7 +1,6 @@
 //! What a handler and the one who runs its call tell each other, in this process.
 
 use std::{
-    collections::HashMap,
     fmt, mem,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
@@ -13,7 +12,7 @@ use std::{
 use futures_util::task::AtomicWaker;
 use tokio::{sync::Notify, time::Instant};
 
-use super::{Fence, Key, OperationId, Report, Stage};
+use super::{Fence, Key, KeyMap, OperationId, Report, Stage};
 
 /// What a handler and the one who runs it tell each other. In this process only. As small as it
 /// can be, for each parked operation has one.
@@ -74,7 +73,7 @@ pub(super) enum Ask {
 /// The operations of this process that have something to report.
 #[derive(Debug, Default)]
 pub(crate) struct Reports {
-    changed: Mutex<HashMap<Key, Arc<Shared>>>,
+    changed: Mutex<KeyMap<Arc<Shared>>>,
     news: Notify,
     /// Until when the lease of this process lasts at least; `None` if that is not known.
     held_until: Mutex<Option<Instant>>,
@@ -289,7 +288,7 @@ impl Reports {
 
     /// Waits until somebody has something to report, or is [woken](Self::wake), and takes all that
     /// is there.
-    pub(crate) async fn next(&self) -> HashMap<Key, Arc<Shared>> {
+    pub(crate) async fn next(&self) -> KeyMap<Arc<Shared>> {
         self.news.notified().await;
         mem::take(&mut *self.locked())
     }
@@ -308,7 +307,7 @@ impl Reports {
         end.is_some_and(|end| Instant::now() < end)
     }
 
-    fn locked(&self) -> MutexGuard<'_, HashMap<Key, Arc<Shared>>> {
+    fn locked(&self) -> MutexGuard<'_, KeyMap<Arc<Shared>>> {
         self.changed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
