@@ -55,8 +55,8 @@ impl Ward {
     }
 
     async fn close(self: Box<Self>, outcome: Outcome) {
+        let retention = self.retention();
         let parked = self.release();
-        let retention = parked.runner.limits.retention;
         Ending { outcome, retention, if_missing: IfMissing::Recreate }.store(parked).await;
     }
 
