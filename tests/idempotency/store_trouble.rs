@@ -151,7 +151,8 @@ async fn a_creation_that_arrives_after_the_key_was_released_creates_nothing() {
     late.release();
     settle().await;
     let log = elsewhere.faults().log();
-    let key = log.iter().find_map(|event| (event.call.verb == Verb::Create).then_some(event.call.key));
+    let key =
+        log.iter().find_map(|event| (event.call.verb == Verb::Create).then_some(event.call.key));
     let key = key.flatten().expect("it was attempted");
     let record = stored(&store, key).await.expect("its place is taken");
     assert!(record.is_closed());
