@@ -122,9 +122,10 @@ impl Audit {
         let lease = self.leases.entry(owner).or_default();
         let since = if lapsed { now } else { lease.since };
         *lease = Lease { since, until: now + ttl, ttl };
-        let asked = self.operations.iter().filter(|(_, kept)| {
-            kept.closed.is_none() && kept.cancel && kept.fence.owner == owner
-        });
+        let asked = self
+            .operations
+            .iter()
+            .filter(|(_, kept)| kept.closed.is_none() && kept.cancel && kept.fence.owner == owner);
         Beat { lapsed, cancel: asked.map(|(key, _)| *key).collect() }
     }
 
@@ -134,9 +135,13 @@ impl Audit {
             return (Creation::OwnerLapsed, Effect::None);
         }
         if let Some(record) = self.record(now, *key) {
-            let own = record.fence == Fence::first(*owner) && !record.is_closed();
-            let creation = if own { Creation::Created } else { Creation::Exists(record) };
-            return (creation, Effect::None);
+            if record.fence == Fence::first(*owner) && !record.is_closed() {
+                return (Creation::Created, Effect::None);
+            }
+            if let Some(kept) = self.operations.get_mut(key) {
+                kept.fenced.insert(*owner);
+            }
+            return (Creation::Exists(record), Effect::None);
         }
         if idempotency.is_some()
             && let Some(record) = self.claimed(now, idempotency)
@@ -204,12 +209,7 @@ impl Audit {
         }
     }
 
-    fn adopt(
-        &mut self,
-        now: Duration,
-        by: Owner,
-        limit: u32,
-    ) -> (Vec<Record>, Vec<Owner>) {
+    fn adopt(&mut self, now: Duration, by: Owner, limit: u32) -> (Vec<Record>, Vec<Owner>) {
         let mut open: Vec<_> = self
             .operations
             .iter()

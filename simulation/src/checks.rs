@@ -37,11 +37,16 @@ pub(crate) enum Told {
 /// An answer, by who made it.
 enum Voice<'a> {
     /// The service: now, or when its answer was stored.
-    Service { stored: bool },
+    Service {
+        stored: bool,
+    },
     /// The layer: the operation goes on.
     Pending,
     /// The layer: there is no response, for this reason.
-    Problem { code: &'a str, stored: bool },
+    Problem {
+        code: &'a str,
+        stored: bool,
+    },
     Unknown,
 }
 
@@ -94,8 +99,10 @@ impl World {
         let parked = self.handles[replica].as_ref().map_or(0, Handle::parked);
         let forgotten = self.never.iter().filter(|(run, _)| {
             let run = self.runs.get(*run);
-            let closed =
-                run.operation.and_then(|key| self.audit.kept(key)).is_some_and(|k| k.closed.is_some());
+            let closed = run
+                .operation
+                .and_then(|key| self.audit.kept(key))
+                .is_some_and(|k| k.closed.is_some());
             run.replica == replica && run.state == RunState::Working && closed
         });
         parked.saturating_sub(forgotten.count())
@@ -132,7 +139,8 @@ impl World {
                 if stored != replayed || stored && !keyed {
                     self.violate(format!("I10: {number} is answered with {answer:?}"));
                 }
-                if keyed && !self.has_ended(number, |said| said == Said::Response(status.as_u16())) {
+                if keyed && !self.has_ended(number, |said| said == Said::Response(status.as_u16()))
+                {
                     self.violate(format!("I8: {number} is answered before that is stored"));
                 }
                 if replayed {
@@ -144,7 +152,9 @@ impl World {
             }
             Voice::Problem { code, stored: true } if keyed => {
                 if !self.has_ended(number, |said| said.code() == Some(code)) {
-                    self.violate(format!("I8: {number} is said to be {code} before that is stored"));
+                    self.violate(format!(
+                        "I8: {number} is said to be {code} before that is stored"
+                    ));
                 }
                 self.totals.replayed += 1;
                 return Heard::Done;

@@ -46,7 +46,11 @@ struct Counted<'a> {
 
 impl RemoteStore {
     /// Opens the way to the store, on the host on which this is called.
-    pub(crate) async fn connect(world: Shared, replica: usize, start: u32) -> turmoil::Result<Self> {
+    pub(crate) async fn connect(
+        world: Shared,
+        replica: usize,
+        start: u32,
+    ) -> turmoil::Result<Self> {
         let here = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
         let wire = Arc::new(Wire {
             replica,

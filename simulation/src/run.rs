@@ -9,8 +9,7 @@ use crate::{
     client::clients,
     history::{Detail, History},
     keeper::Keeper,
-    panics,
-    replica,
+    panics, replica,
     report::Report,
     scenario::{CALM, PATIENCE, REPLICAS, Scenario},
     weather::{Change, Life, Link},
@@ -87,7 +86,8 @@ impl Stage<'_> {
             let now = self.sim.elapsed();
             ELAPSED.set(now);
             self.world.with(|world| world.now = now);
-            while let Some((_, change)) = scenario.changes.get(self.done).filter(|(at, _)| *at <= now)
+            while let Some((_, change)) =
+                scenario.changes.get(self.done).filter(|(at, _)| *at <= now)
             {
                 self.done += 1;
                 self.change(*change);
@@ -101,9 +101,8 @@ impl Stage<'_> {
     }
 
     fn change(&mut self, change: Change) {
-        let state = |world: &Shared, replica: usize| {
-            world.with(|world| world.sky.replicas[replica].state)
-        };
+        let state =
+            |world: &Shared, replica: usize| world.with(|world| world.sky.replicas[replica].state);
         self.world.with(|world| {
             let now = world.now;
             world.history.note(now, change);
@@ -128,15 +127,15 @@ impl Stage<'_> {
             }
             Change::Crash(_) | Change::Start(_) | Change::Drain(..) => {}
             Change::Link(replica, link) => {
-                let former = self.world.with(|world| {
-                    std::mem::replace(&mut world.sky.replicas[replica].link, link)
-                });
+                let former = self
+                    .world
+                    .with(|world| std::mem::replace(&mut world.sky.replicas[replica].link, link));
                 self.link(NAMES[replica], STORE, former, link);
             }
             Change::Door(replica, link) => {
-                let former = self.world.with(|world| {
-                    std::mem::replace(&mut world.sky.replicas[replica].door, link)
-                });
+                let former = self
+                    .world
+                    .with(|world| std::mem::replace(&mut world.sky.replicas[replica].door, link));
                 self.link(NAMES[replica], CLIENTS, former, link);
             }
             Change::StoreDown => {

@@ -264,7 +264,8 @@ impl World {
         let hashed = (ask.replica, ask.start, ask.mishap, ask.verb.hashed(), answer.hashed());
         self.history.note_long(self.now, hashed, || {
             let Ask { replica, start, verb, mishap, .. } = ask;
-            let mishap = if *mishap == Mishap::None { String::new() } else { format!("{mishap:?}") };
+            let mishap =
+                if *mishap == Mishap::None { String::new() } else { format!("{mishap:?}") };
             format!("r{replica}.{start} {verb} => {answer} {mishap}")
         });
     }
@@ -283,24 +284,28 @@ impl World {
     fn closed(&mut self, key: Key) {
         let Some(kept) = self.audit.kept(key).cloned() else { return };
         let Some(closed) = kept.closed else { return };
-        let (said, own) = (closed.said, closed.by.owner == kept.origin);
+        // Whoever was told that it is another's has dropped what it had: from then on it is as any other.
+        let own = closed.by.owner == kept.origin;
+        let worked_on_it = own && !kept.fenced.contains(&kept.origin);
+        let said = closed.said;
         let request = request_of(&kept);
         let run = self.run_of(key, request);
         let ending = self.scenario.requests[request].work.ending;
         let replays = self.scenario.settings.attempts > 1;
         self.totals.closed(said);
         if (closed.claim == Claim::Release) != said.releases() {
-            self.violate(format!("I6: {key} is closed with {said:?} and its key {:?}", closed.claim));
+            self.violate(format!(
+                "I6: {key} is closed with {said:?} and its key {:?}",
+                closed.claim
+            ));
         }
         let fits = match said {
             CANCELED if !kept.cancel => Err("I9: canceled, though nobody asked for it"),
-            CANCELED if own && run.is_some_and(|run| run.state != RunState::Dropped) => {
+            CANCELED if worked_on_it && run.is_some_and(|run| run.state != RunState::Dropped) => {
                 Err("I9: canceled, though its handler was not dropped before its end")
             }
             LOST if kept.canceled_when_taken => Err("I9: lost, though it was to be cancelled"),
-            LOST if own && !kept.fenced.contains(&kept.origin) => {
-                Err("I5: lost by the process that works on it")
-            }
+            LOST if worked_on_it => Err("I5: lost by the process that works on it"),
             LOST | CANCELED => Ok(()),
             _ if !own && !replays => Err("I7: an outcome by a process that did not work on it"),
             SHUT_DOWN if !self.was_drained(closed.by.owner) => {

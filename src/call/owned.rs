@@ -3,7 +3,7 @@
 use std::{
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
@@ -173,10 +173,13 @@ where
     #[inline]
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<R>, S::Error>> {
         let call = self.call.as_mut().expect(UNMOVED);
-        let output = ready!(call.as_mut().poll(cx));
-        // Nobody carries on what has ended.
-        self.orphans = None;
-        Poll::Ready(output)
+        // Nobody carries on what has ended, also by a panic, which ends this function with it.
+        let orphans = self.orphans.take();
+        let polled = call.as_mut().poll(cx);
+        if polled.is_pending() {
+            self.orphans = orphans;
+        }
+        polled
     }
 
     /// Takes the response back: the call is accepted with it.

@@ -68,6 +68,7 @@ impl Ward {
     /// Stores the outcome; one that says no more than that this process ends, only if nobody can run
     /// the request again.
     pub(super) async fn close(self: Box<Self>, outcome: Outcome) {
+        let retention = self.retention();
         let parked = self.release();
         if let Outcome::Failure(Failure::ShutDown) = outcome
             && parked.can_be_replayed()
@@ -75,7 +76,6 @@ impl Ward {
             parked.hand_over();
             return;
         }
-        let retention = parked.runner.limits.retention;
         Ending { outcome, retention, if_missing: IfMissing::Recreate }.store(parked).await;
     }
 

@@ -10,6 +10,7 @@ use tracing::{info, warn};
 
 use super::{Runner, close::encode, replay::Again};
 use crate::{
+    limits::Limits,
     operation::{Failure, Head, Outcome, Owner, Standing, Tail, Takeover},
     store::{Close, OperationStore, Record, StoreError},
 };
@@ -111,7 +112,8 @@ impl Runner {
         standing: Standing,
         failure: Failure,
     ) -> Result<(), StoreError> {
-        let close = Close::keep(self.limits.retention);
+        // Whether its creation was in doubt is known to its former holder only.
+        let close = Close::keep(self.limits.retention.max(Limits::DOUBT));
         let revision = standing.revision.saturating_add(1);
         let tail = encode(revision, Outcome::Failure(failure), close);
         self.store.write(record.key, record.fence, tail, Some(close)).await?;
