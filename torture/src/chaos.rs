@@ -194,11 +194,11 @@ async fn store(world: &World, rng: &mut Rng) {
         }
         _ => {
             for link in world.slots.iter().filter_map(|slot| slot.link.as_ref()) {
-                link.set(Gate::Shut);
+                link.set_with_all(Gate::Shut);
             }
             sleep(away).await;
             for link in world.slots.iter().filter_map(|slot| slot.link.as_ref()) {
-                link.set(Gate::Open);
+                link.set_with_all(Gate::Open);
             }
             Fault::StoreCut
         }
