@@ -175,7 +175,7 @@ async fn cut(world: &World, slot: &Slot, rng: &mut Rng) {
 /// The store is killed, or stands still, or is cut off from all.
 async fn store(world: &World, rng: &mut Rng) {
     let Ok(mut guard) = world.store.try_lock() else { return };
-    let Some(store) = guard.as_mut() else { return };
+    let Some(store) = guard.as_mut().filter(|store| store.is_shared()) else { return };
     let lease = world.options.lease;
     let away = between(rng, Duration::from_millis(50), lease * 2);
     let from = world.journal.now();
