@@ -34,6 +34,9 @@ enum Kind {
     Store,
 }
 
+/// The longest time between two faults that concern all.
+const STORE: Duration = Duration::from_secs(24);
+
 /// Until a process is known to have ended.
 const DEATH: Duration = Duration::from_secs(10);
 
@@ -56,33 +59,37 @@ impl Chaos {
         // One replica is left alone for some leases, and takes over from the others: where all
         // live shorter than that, nobody ever does.
         let (mut guardian, mut until) = (0, Instant::now());
+        let mut store = Instant::now() + between(&mut rng, lease, STORE);
         while Instant::now() < end && self.kills() < kills {
-            if Instant::now() >= until {
+            let now = Instant::now();
+            if now >= until {
                 guardian = rng.usize(..self.world.slots.len());
-                until = Instant::now() + between(&mut rng, lease * 4, lease * 8);
+                until = now + between(&mut rng, lease * 4, lease * 8);
             }
             let alone = self.world.slots.len() == 1;
+            if now >= store {
+                store = now + between(&mut rng, STORE / 4, STORE);
+                let kind = if rng.u8(..4) == 0 { Kind::KillAll } else { Kind::Store };
+                self.strike(&mut rng, kind, 0);
+            }
             let victim = rng.usize(..self.world.slots.len());
             if alone || victim != guardian {
-                self.strike(&mut rng, victim);
+                let kind = match rng.u8(..100) {
+                    ..86 => Kind::Kill,
+                    86..94 => Kind::Pause,
+                    94.. => Kind::Cut,
+                };
+                self.strike(&mut rng, kind, victim);
             }
-            let pause = if alone { lease * 4 } else { lease / 2 };
-            sleep(between(&mut rng, Duration::from_millis(50), pause)).await;
+            // One that is alone takes over from those before it, if it lives long enough.
+            let longest = if alone && rng.u8(..4) == 0 { lease * 4 } else { lease / 4 };
+            sleep(between(&mut rng, Duration::from_millis(50), longest)).await;
             while self.faults.try_join_next().is_some() {}
         }
         while self.faults.join_next().await.is_some() {}
     }
 
-    fn strike(&mut self, rng: &mut Rng, victim: usize) {
-        let is_shared = self.world.slots[victim].link.is_some();
-        let kind = match rng.u8(..100) {
-            ..70 => Kind::Kill,
-            70..85 => Kind::Pause,
-            85..93 if is_shared => Kind::Cut,
-            93..97 if is_shared => Kind::Store,
-            97.. if is_shared => Kind::KillAll,
-            _ => Kind::Kill,
-        };
+    fn strike(&mut self, rng: &mut Rng, kind: Kind, victim: usize) {
         let (world, kills, mut rng) =
             (Arc::clone(&self.world), Arc::clone(&self.kills), rng.fork());
         self.faults.spawn(async move {
@@ -126,7 +133,7 @@ async fn kill(world: &World, slot: &Slot, rng: &mut Rng, kills: &AtomicU64) {
         link.set(Gate::Open);
     }
     // Sometimes nobody is there for a while.
-    if rng.u8(..4) == 0 {
+    if rng.u8(..12) == 0 {
         sleep(between(rng, Duration::ZERO, world.options.lease * 2)).await;
     }
     start(world, slot).await;
@@ -168,7 +175,7 @@ async fn cut(world: &World, slot: &Slot, rng: &mut Rng) {
 /// The store is killed, or stands still, or is cut off from all.
 async fn store(world: &World, rng: &mut Rng) {
     let Ok(mut guard) = world.store.try_lock() else { return };
-    let Some(store) = guard.as_mut() else { return };
+    let Some(store) = guard.as_mut().filter(|store| store.is_shared()) else { return };
     let lease = world.options.lease;
     let away = between(rng, Duration::from_millis(50), lease * 2);
     let from = world.journal.now();
@@ -187,11 +194,11 @@ async fn store(world: &World, rng: &mut Rng) {
         }
         _ => {
             for link in world.slots.iter().filter_map(|slot| slot.link.as_ref()) {
-                link.set(Gate::Shut);
+                link.set_with_all(Gate::Shut);
             }
             sleep(away).await;
             for link in world.slots.iter().filter_map(|slot| slot.link.as_ref()) {
-                link.set(Gate::Open);
+                link.set_with_all(Gate::Open);
             }
             Fault::StoreCut
         }

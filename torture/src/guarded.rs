@@ -5,7 +5,7 @@ use std::{io, os::unix::process::CommandExt, path::Path, process::Stdio, time::D
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
-    process::{Child, ChildStdout, Command},
+    process::{Child, ChildStdin, ChildStdout, Command},
     time::timeout,
 };
 
@@ -13,6 +13,8 @@ use tokio::{
 /// more, and ends with it.
 pub(crate) struct Guarded {
     shell: Child,
+    /// Apart from the shell: waiting for that would close it.
+    _input: ChildStdin,
     process: Pid,
     lines: Lines<BufReader<ChildStdout>>,
 }
@@ -20,8 +22,7 @@ pub(crate) struct Guarded {
 /// The shell's commands in the background have no input of their own; hence the third descriptor.
 const SHELL: &str = r#"
 exec 3<&0
-"$@" 3<&- </dev/null & child=$!
-echo $child
+sh -c 'echo $$; exec "$@"' sh "$@" 3<&- </dev/null & child=$!
 (read -r _ <&3; kill -KILL $child) >/dev/null 2>&1 & watcher=$!
 wait $child 2>/dev/null; code=$?
 kill -KILL $watcher 2>/dev/null
@@ -51,12 +52,13 @@ impl Guarded {
             // Ctrl-C is for the harness only.
             .process_group(0);
         let mut shell = Command::from(shell).spawn()?;
+        let input = shell.stdin.take().expect("it was piped");
         let output = shell.stdout.take().expect("it was piped");
         let mut lines = BufReader::new(output).lines();
         let first = next(&mut lines).await?;
         let process = first.parse().ok().and_then(Pid::from_raw);
         let process = process.ok_or_else(|| io::Error::other(format!("no process: {first}")))?;
-        Ok(Self { shell, process, lines })
+        Ok(Self { shell, _input: input, process, lines })
     }
 
     /// The next line that the process says.

@@ -29,9 +29,17 @@ pub(crate) enum Gate {
     Shut,
 }
 
+/// What passes of this way, and whether anything passes of any.
+#[derive(Clone, Copy, Debug)]
+struct Gates {
+    own: Gate,
+    /// Whoever opens one way after a fault of its own must not end a fault of all.
+    all: Gate,
+}
+
 pub(crate) struct Link {
     address: SocketAddr,
-    gate: watch::Sender<Gate>,
+    gates: watch::Sender<Gates>,
     /// How often something was held back.
     held: watch::Sender<u64>,
     accepting: JoinHandle<()>,
@@ -45,7 +53,7 @@ enum Direction {
 
 #[derive(Clone)]
 struct Valve {
-    gate: watch::Receiver<Gate>,
+    gates: watch::Receiver<Gates>,
     held: watch::Sender<u64>,
 }
 
@@ -55,10 +63,11 @@ impl Link {
     pub(crate) async fn to(socket: &Path) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let (gate, held) = (watch::Sender::new(Gate::Open), watch::Sender::new(0));
-        let valve = Valve { gate: gate.subscribe(), held: held.clone() };
+        let gates = watch::Sender::new(Gates { own: Gate::Open, all: Gate::Open });
+        let held = watch::Sender::new(0);
+        let valve = Valve { gates: gates.subscribe(), held: held.clone() };
         let accepting = tokio::spawn(accept(listener, socket.to_owned(), valve));
-        Ok(Self { address, gate, held, accepting })
+        Ok(Self { address, gates, held, accepting })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -66,7 +75,12 @@ impl Link {
     }
 
     pub(crate) fn set(&self, gate: Gate) {
-        self.gate.send_replace(gate);
+        self.gates.send_modify(|gates| gates.own = gate);
+    }
+
+    /// As all ways are set together.
+    pub(crate) fn set_with_all(&self, gate: Gate) {
+        self.gates.send_modify(|gates| gates.all = gate);
     }
 
     /// Sets the gate, and waits until it has held something back, but not for longer than `limit`.
@@ -124,16 +138,24 @@ impl Valve {
                 Ok(0) | Err(_) => 0,
                 Ok(count) => count,
             };
-            if !self.gate.borrow().lets(direction) {
+            if !self.gates.borrow().let_pass(direction) {
                 self.held.send_modify(|held| *held += 1);
             }
-            if self.gate.wait_for(|gate| gate.lets(direction)).await.is_err() {
+            if self.gates.wait_for(|gates| gates.let_pass(direction)).await.is_err() {
                 return;
             }
             if count == 0 || to.write_all(&bytes[..count]).await.is_err() {
                 return;
             }
         }
+    }
+}
+
+// === impl Gates ===
+
+impl Gates {
+    fn let_pass(self, direction: Direction) -> bool {
+        self.own.lets(direction) && self.all.lets(direction)
     }
 }
 

@@ -117,6 +117,11 @@ impl Options {
     /// The time in which everything has to come to its end once all is well again: the leases end,
     /// those who take over have been alive for as long, and work goes on to its end.
     pub(crate) fn grace(&self) -> Duration {
-        self.lease * 6 + Duration::from_secs(20)
+        match self.scenario {
+            Scenario::Outage => Duration::from_secs(60),
+            Scenario::Kill | Scenario::Rolling | Scenario::Storm | Scenario::Upgrade => {
+                self.lease * 6 + Duration::from_secs(20)
+            }
+        }
     }
 }

@@ -28,6 +28,11 @@ impl Store {
         })
     }
 
+    /// Whether it is a server, which can fail by itself.
+    pub(crate) fn is_shared(&self) -> bool {
+        !matches!(self, Self::Fjall(_))
+    }
+
     /// A way to it, if it is reached over one.
     pub(crate) async fn link(&self) -> io::Result<Option<Link>> {
         let socket = match self {

@@ -25,9 +25,6 @@ const DURING: u32 = 5;
 const QUICK: Work =
     Work { shortest: Duration::from_millis(300), longest: Duration::from_millis(600) };
 
-/// How long after its return everything has to be closed.
-const RETURN: Duration = Duration::from_secs(60);
-
 pub(crate) async fn run(world: &Arc<World>) -> io::Result<Report> {
     world.start_all().await?;
     let outage = world.options.duration.unwrap_or(DEFAULT);
@@ -39,7 +36,10 @@ pub(crate) async fn run(world: &Arc<World>) -> io::Result<Report> {
     for _ in 0..parked {
         // All work ends during the outage or shortly before the limit after it.
         let left = (parking + Duration::from_secs(5)).saturating_sub(began.elapsed_now());
-        load.send(world, left + between(&mut rng, Duration::from_secs(1), outage + RETURN / 3));
+        load.send(
+            world,
+            left + between(&mut rng, Duration::from_secs(1), outage + world.options.grace() / 3),
+        );
         sleep(Duration::from_secs(1) / RATE).await;
     }
     sleep((parking + Duration::from_secs(5)).saturating_sub(began.elapsed_now())).await;
