@@ -7,6 +7,7 @@ use tracing::{info, warn};
 
 use super::{Runner, close::encode};
 use crate::{
+    limits::Limits,
     operation::{Failure, Outcome, Owner, Tail, Takeover},
     store::{Close, OperationStore, Record, StoreError},
 };
@@ -77,7 +78,8 @@ impl Runner {
             Takeover::CloseLost => Failure::Lost,
         };
         info!(operation = %record.key, ?failure, "closing an operation whose process is gone");
-        let close = Close::keep(self.limits.retention);
+        // Whoever created it may be alive after all, and have a late attempt at that on its way.
+        let close = Close::keep(self.limits.retention.max(Limits::DOUBT));
         let tail = encode(revision, Outcome::Failure(failure), close);
         self.store.write(record.key, record.fence, tail, Some(close)).await?;
         self.hub.ended(record.key).await;
