@@ -23,6 +23,9 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// Between two attempts. Not shorter than the store's own pauses between connections.
 const PAUSE: Duration = Duration::from_secs(2);
 
+/// The shortest of the store's own pauses.
+const SHORT_PAUSE: Duration = Duration::from_millis(50);
+
 // === impl Tables ===
 
 impl Tables {
@@ -54,7 +57,13 @@ impl Tables {
             if self.store.ready().await.is_ok() {
                 return Ok(());
             }
-            self.migrate().await
+            self.migrate().await?;
+            // It has just been told that they are missing, and looks again after a pause.
+            while let Err(error) = self.store.ready().await {
+                tracing::debug!(%error, "the tables are not seen yet");
+                sleep(SHORT_PAUSE).await;
+            }
+            Ok(())
         });
         match made.await.unwrap_or_else(|_| Err("the database did not answer in time".into())) {
             Ok(()) => true,
