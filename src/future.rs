@@ -295,7 +295,7 @@ where
 
     /// The operation is recorded: its caller is told, and the call carried on.
     fn carry(self, ward: Box<Ward>) -> Response<StoredBody> {
-        let operation = Snapshot::accepted(ward.shared().id(), ward.head().clone());
+        let operation = Snapshot::accepted(ward.shared().new_id(), ward.head().clone());
         let Facts { kind, applied, .. } = *self.call.facts();
         let answer = self.guard.accepted(kind, &operation, applied);
         ward.carry(self.call.into_inner());

@@ -1,9 +1,16 @@
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
 use crate::{
+    body::{BoxError, RequestBody},
     guard::Guard,
     operation::{Key, OperationId},
-    runner::{Drained, Undeferrable},
+    replay::ReplayPolicy,
+    runner::{Drained, Replayer, Undeferrable},
     store::{OperationStore, StoreError},
 };
 
@@ -55,8 +62,56 @@ impl Handle {
         self.guard.runner.begin();
     }
 
+    /// Runs requests again, on `service`, whose process has died: those of this layer that match
+    /// `policy` are stored for that from now on, and those that other processes have stored, or an
+    /// earlier run of this one, are run by this process when their turn comes. Without this, their
+    /// operations end as lost.
+    ///
+    /// The service is usually the one around which the layer is put, as it is within: what
+    /// authentication, say, does around the layer does not happen again
+    /// ([`ReplayPolicy::principal`]). To be called before the first call, and on every replica alike:
+    /// one on which it is not called closes what it takes over as lost.
+    ///
+    /// A process that drains leaves matching operations that have not ended to others, rather than
+    /// closing them as shut down.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use axum::{Router, body::Body, routing::post};
+    /// use tower::Layer;
+    /// use tower_respond_async::{Operation, ReplayPolicy, RespondAsyncLayer};
+    ///
+    /// async fn build_report() -> String {
+    ///     format!("built in attempt {}", Operation::current().attempt())
+    /// }
+    ///
+    /// let layer = RespondAsyncLayer::after(Duration::from_secs(2));
+    /// let routes = Router::new().route("/reports", post(build_report));
+    /// let policy = ReplayPolicy::when(|request| request.uri.path() == "/reports");
+    /// layer.handle().replay_on::<Body, _, _>(routes.clone(), policy);
+    /// let app: Router = Router::new().fallback_service(layer.layer(routes));
+    /// # drop(app);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If it is called a second time for the same layer.
+    pub fn replay_on<B, S, R>(&self, service: S, policy: ReplayPolicy)
+    where
+        S: Service<Request<RequestBody<B>>, Response = Response<R>> + Clone + Send + 'static,
+        S::Future: Send + 'static,
+        S::Error: Into<BoxError> + Send + 'static,
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+        R: Body<Data = Bytes> + Send + 'static,
+        R::Error: Into<BoxError>,
+    {
+        self.guard.runner.replay_on(Replayer::new(service, policy));
+    }
+
     /// Defers no more calls; waits until the parked operations have ended, at most for `grace`;
-    /// drops the rest, which end as shut down; and gives the lease back, so that whatever could not
+    /// drops the rest, which end as shut down unless they are run again elsewhere
+    /// ([`replay_on`](Self::replay_on)); and gives the lease back, so that whatever could not
     /// be stored is taken over at once.
     ///
     /// Polls go on being answered meanwhile and afterwards: close the server's connections when

@@ -49,7 +49,8 @@
 //!
 //! - [`RespondAsyncLayer`] is the middleware; [`Builder`] sets it up, and lists every bound that it
 //!   keeps with its default.
-//! - [`Handle`] drains it when the process is told to stop.
+//! - [`Handle`] drains it when the process is told to stop, and has requests run again whose process has died
+//!   ([`Handle::replay_on`], [`ReplayPolicy`]).
 //! - [`Operation`] is a handler's view of its own operation: progress, cancellation, `defer_now`. A
 //!   handler need not know of it.
 //! - [`store::OperationStore`] is where operations are kept; [`store::MemoryStore`] is the default, and
@@ -138,7 +139,8 @@
 //!
 //! # What it does not do
 //!
-//! - It is no job queue: an operation begins as a call that somebody waits for.
+//! - It is no job queue: an operation begins as a call that somebody waits for. Nothing is run twice
+//!   unless you say which requests may be.
 //! - It does not survive the process with [`store::MemoryStore`]: what was accepted is lost with it.
 //! - It does not find out who is asking; it is told, by [`Builder::principal`]. Until it is, whoever knows
 //!   an operation's id may read and cancel it. Ids are unguessable; authentication around the layer applies
@@ -169,13 +171,18 @@ mod operation;
 pub mod policy;
 mod preference;
 mod principal;
+mod replay;
 mod request;
 mod runner;
+mod seeded;
 mod service;
 mod status;
 pub mod store;
 mod timer;
 
+#[cfg(feature = "conformance")]
+#[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
+pub use self::seeded::Seeded;
 pub use self::{
     body::{BoxError, Keep, RequestBody, ResponseBody, StoredBody, Wrap, WrapBody},
     builder::{Builder, ConfigError},
@@ -192,6 +199,7 @@ pub use self::{
     },
     policy::Defer,
     principal::Principal,
+    replay::ReplayPolicy,
     request::RequestHead,
     runner::{Drained, Undeferrable},
     service::RespondAsync,

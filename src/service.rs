@@ -23,6 +23,7 @@ use crate::{
     limits::Disconnect,
     operation::Slot,
     policy::{Decision, Scan},
+    replay::{Kept, KeptBody},
     request::RequestHead,
     runner::carry_on,
     timer::Timer,
@@ -89,7 +90,12 @@ impl<S: Clone, M> RespondAsync<S, M> {
 
     /// Calls the service so that its caller can be answered before it has read the request.
     #[inline]
-    fn start_guarded<B>(&mut self, request: Request<B>, scan: Scan) -> (Call<S, B>, Upload)
+    fn start_guarded<B>(
+        &mut self,
+        request: Request<B>,
+        scan: Scan,
+        kept: Option<&KeptBody>,
+    ) -> (Call<S, B>, Upload)
     where
         S: Service<Request<RequestBody<B>>>,
         B: Body<Data = Bytes>,
@@ -97,19 +103,31 @@ impl<S: Clone, M> RespondAsync<S, M> {
     {
         let slot = Slot::Unused;
         if request.body().is_end_stream() {
+            if let Some(kept) = kept {
+                kept.fill(Some(Bytes::new()));
+            }
             return (self.start(request.map(RequestBody::live), slot), Upload::Free);
         }
         let limit = self.guard.runner.limits().early_body;
         let declared = request.body().size_hint().exact();
+        let is_within = |limit: usize| declared.is_some_and(|length| length <= limit as u64);
+        // What is to be kept is received, even from a caller who waits to be told to send it.
+        let kept = kept.filter(|kept| is_within(kept.limit()));
+        let limit = kept.map_or(limit, |kept| limit.max(kept.limit()));
         let (parts, body) = request.into_parts();
-        if !scan.expects && declared.is_some_and(|length| length <= limit as u64) {
+        if kept.is_some() || !scan.expects && is_within(limit) {
             let mut receipt = Receipt::new(body, limit);
             return match receipt.poll(&mut Context::from_waker(Waker::noop())) {
                 Poll::Ready(body) => {
+                    if let Some(kept) = kept {
+                        kept.fill(body.whole());
+                    }
                     (self.start(Request::from_parts(parts, body), slot), Upload::Free)
                 }
                 Poll::Pending => {
-                    (Call::receiving(self.instance(), parts, receipt, slot), Upload::Early)
+                    let kept = kept.cloned();
+                    let call = Call::receiving(self.instance(), parts, receipt, kept, slot);
+                    (call, Upload::Early)
                 }
             };
         }
@@ -188,6 +206,7 @@ where
                 self.guard.policy.async_grace
             }
         };
+        facts.kept = self.guard.runner.keep(&head);
         if scan.keyed {
             match self.guard.key(&head, facts.principal.as_ref()) {
                 Ok(None) => {}
@@ -202,7 +221,8 @@ where
                 }
             }
         }
-        let (call, upload) = self.start_guarded(request, scan);
+        let kept = facts.kept.as_deref().map(Kept::body);
+        let (call, upload) = self.start_guarded(request, scan, kept);
         facts.upload = upload;
         let call = OwnedCall::new(call, facts, orphans);
         let race = Race { call, guard: Arc::clone(&self.guard) };

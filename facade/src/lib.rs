@@ -14,13 +14,13 @@
 //! Nothing here buffers a body. The binary is the product; this library exists for its tests, and its
 //! interface may change in any release.
 
+pub mod calls;
 mod forwarded;
 mod headers;
 pub mod options;
 pub mod principal;
 mod problem;
 pub mod proxy;
-pub mod redirect;
 pub mod server;
 pub mod signals;
 pub mod store;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
+use hyper::body::Incoming;
 use respond_async_facade::options::Options;
 use respond_async_facade::proxy::Proxy;
 use respond_async_facade::server;
@@ -60,9 +61,14 @@ async fn run(options: &Options, layer: &RespondAsyncLayer) -> io::Result<ExitCod
         io::Error::new(error.kind(), format!("cannot listen on {}: {error}", options.listen))
     })?;
     let handle = layer.handle();
+    let proxy = Proxy::new(Upstream::new(options.upstream.clone()));
+    if let Some(policy) = options.replay() {
+        let proxy = Proxy::new(Upstream::new(options.upstream.clone()));
+        handle.replay_on::<Incoming, _, _>(proxy, policy);
+    }
     // Not with the first late call: what a former process has left is waited for.
     handle.start();
-    let service = layer.layer(Proxy::new(Upstream::new(options.upstream.clone())));
+    let service = layer.layer(proxy);
     announce(&listener)?;
 
     let grace = options.drain;

@@ -8,11 +8,11 @@ use http::{HeaderName, Method};
 use tower_respond_async::dialect::{Complete, Pending, Preference, StandardDialect};
 use tower_respond_async::store::SharedStore;
 use tower_respond_async::{
-    ConfigError, Defer, Deferral, Idempotency, RequestHead, RespondAsyncLayer,
+    ConfigError, Defer, Deferral, Idempotency, ReplayPolicy, RequestHead, RespondAsyncLayer,
 };
 
+use crate::calls::Calls;
 use crate::principal;
-use crate::redirect::Redirect;
 use crate::store::{StoreUrl, StoreUrlParser};
 use crate::upstream::Address;
 
@@ -58,7 +58,7 @@ pub struct Options {
     /// which waits for it, unless they sent `Prefer: respond-async`: for clients that follow redirects
     /// and know nothing of 202. Whatever --defer and --methods say; can be given several times
     #[arg(long, value_name = "METHOD:PATH-PREFIX")]
-    pub redirect: Vec<Redirect>,
+    pub redirect: Vec<Calls>,
 
     /// Path under which operations are polled
     #[arg(long, value_name = "PATH", default_value = "/operations")]
@@ -131,6 +131,21 @@ pub struct Options {
     /// How long the store may take for an answer before it counts as unavailable
     #[arg(long, value_name = "DURATION", default_value = "2500ms", value_parser = humantime::parse_duration)]
     pub store_timeout: Duration,
+
+    /// Late calls of this method at and below this path are sent to the upstream again, by whichever
+    /// replica is there, if this process dies before they have ended. They may reach the upstream more
+    /// than once. Can be given several times
+    #[arg(long, value_name = "METHOD:PATH-PREFIX")]
+    pub replay: Vec<Calls>,
+
+    /// How often such a call may be sent to the upstream in all
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(2..))]
+    pub replay_attempts: u32,
+
+    /// A request field that such a call needs, to be stored with it: beside those that say what is sent
+    /// and what is accepted, none is. Can be given several times
+    #[arg(long, value_name = "NAME")]
+    pub replay_header: Vec<HeaderName>,
 
     /// How long running operations may take to end after SIGTERM or SIGINT
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
@@ -215,6 +230,18 @@ impl Options {
             builder = builder.max_result_bytes(max_result_bytes);
         }
         builder.build()
+    }
+
+    /// Which calls are sent to the upstream again; `None` if none are.
+    #[must_use]
+    pub fn replay(&self) -> Option<ReplayPolicy> {
+        let listed = self.replay.clone();
+        let fields = self.replay_header.iter().chain(&self.principal_header).cloned();
+        (!listed.is_empty()).then(|| {
+            ReplayPolicy::when(move |request| listed.iter().any(|calls| calls.matches(request)))
+                .max_attempts(self.replay_attempts)
+                .headers(fields)
+        })
     }
 
     /// Redirects what is listed, and defers everything else as without the list.
@@ -314,6 +341,7 @@ mod tests {
         assert_eq!(options.methods, methods);
         assert_eq!(options.pending, PendingOption::Accepted);
         assert!(matches!(options.store, StoreUrl::Memory));
+        assert!(options.replay().is_none());
         assert!(options.layer(memory()).is_ok());
     }
 
@@ -358,6 +386,12 @@ mod tests {
             "3s",
             "--store-timeout",
             "1s",
+            "--replay",
+            "POST:/reports",
+            "--replay-attempts",
+            "5",
+            "--replay-header",
+            "X-Tenant",
             "--drain",
             "1s",
         ])
@@ -369,6 +403,9 @@ mod tests {
         assert_eq!(options.pending, PendingOption::Ok);
         assert_eq!(options.complete, CompleteOption::SeeOther);
         assert_eq!(options.idempotency, IdempotencyOption::Anonymous);
+        assert_eq!(options.replay, ["POST:/reports".parse().unwrap()]);
+        assert_eq!((options.replay_attempts, options.replay_header.len()), (5, 1));
+        assert!(options.replay().is_some());
         assert_eq!(options.principal_header, Some(HeaderName::from_static("x-user")));
         assert!(matches!(options.store, StoreUrl::Redis(_)));
         assert!(options.layer(memory()).is_ok());

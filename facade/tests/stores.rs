@@ -13,8 +13,10 @@ mod redis;
 
 use std::process::Output;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use support::{BETWEEN_POLLS, Caller, PATIENCE, Server, full, upstream};
 use tokio::process::Command;
@@ -51,6 +53,43 @@ fn url_of(server: &postgres::Server) -> String {
     };
     let folder = folder.to_str().unwrap().replace('/', "%2F");
     format!("postgres://postgres@{folder}/postgres")
+}
+
+/// The upstream forgets its first request, and says of the next ones what they were.
+async fn forgetful() -> String {
+    let asked = Arc::new(AtomicU32::new(0));
+    let address = upstream(move |request: Request<Incoming>| {
+        let asked = Arc::clone(&asked);
+        async move {
+            let tenant = request.headers().get("x-tenant").cloned();
+            let secret = request.headers().contains_key("authorization");
+            let body = request.into_body().collect().await.unwrap().to_bytes();
+            if asked.fetch_add(1, Ordering::AcqRel) == 0 {
+                std::future::pending::<()>().await;
+            }
+            Response::new(full(format!("{body:?} of {tenant:?}, secret {secret}")))
+        }
+    });
+    format!("http://{}", address.await)
+}
+
+/// What a killed facade worked on is sent to the upstream again by another one.
+async fn replayed(store: &str) {
+    let upstream = forgetful().await;
+    let options = ["--after", "100ms", "--lease", "2s", "--store-timeout", "600ms"];
+    let replay = ["--store", store, "--replay", "POST:/once", "--replay-header", "x-tenant"];
+    let facade = || async { Server::facade(&upstream, &[&options[..], &replay].concat()).await };
+    let (mut first, second) = (facade().await, facade().await);
+    let caller = Caller::http1();
+    let request = Request::post(first.url("/once"))
+        .header("x-tenant", "north")
+        .header("authorization", "Bearer secret");
+    let accepted = caller.send(request.body(full("rows")).unwrap()).await;
+    assert_eq!(accepted.status, StatusCode::ACCEPTED);
+    first.signal("KILL").await;
+    first.ended().await;
+    let answer = caller.poll(&second, &accepted).await;
+    assert_eq!(answer.text(), "b\"rows\" of Some(\"north\"), secret false");
 }
 
 async fn started(store: &str) -> Output {
@@ -90,6 +129,18 @@ async fn facades_on_one_redis_know_each_others_operations() {
 async fn facades_on_one_database_make_the_tables_and_know_each_others_operations() {
     let postgres = postgres::Server::start();
     shared(&url_of(&postgres)).await;
+}
+
+#[tokio::test]
+async fn a_call_that_may_be_is_sent_again_by_another_facade_on_one_redis() {
+    let redis = redis::Server::start(&[]).await;
+    replayed(&redis.url()).await;
+}
+
+#[tokio::test]
+async fn a_call_that_may_be_is_sent_again_by_another_facade_on_one_database() {
+    let postgres = postgres::Server::start();
+    replayed(&url_of(&postgres)).await;
 }
 
 #[tokio::test]

@@ -87,6 +87,29 @@ impl<B> RequestBody<B> {
         }
     }
 
+    /// All of a body that was received, in one piece; `None` if it was not, or if there is more to it
+    /// than its bytes.
+    pub(crate) fn whole(&self) -> Option<Bytes> {
+        let (first, more) = self.received().ok()?;
+        match &self.kind {
+            Kind::Received { body } if body.trailers.is_some() => None,
+            Kind::Received { body } if more.is_empty() => Some(body.first.clone()),
+            Kind::Received { .. } | Kind::Live { .. } => Some([first, more].concat().into()),
+        }
+    }
+
+    /// A body that was received by another process.
+    pub(crate) fn stored(bytes: Bytes) -> Self {
+        let body = Box::new(Received {
+            first: bytes,
+            more: BytesMut::new(),
+            error: None,
+            trailers: None,
+            rest: None,
+        });
+        Self { kind: Kind::Received { body } }
+    }
+
     /// The caller's own body, and a gate that tells when it has ended, failed or been dropped.
     pub(crate) fn tracked(body: B) -> (Self, Gate) {
         let gate = Gate::default();

@@ -18,6 +18,7 @@ pub(crate) use self::owned::{Facts, Kind, Orphans, OwnedCall, Upload};
 use crate::{
     body::{BoxError, Receipt, RequestBody},
     operation::{Shared, Slot, Stage},
+    replay::KeptBody,
 };
 
 pin_project! {
@@ -65,6 +66,8 @@ struct Early<B> {
     /// `Some` until the body is there.
     parts: Option<Parts>,
     receipt: Receipt<B>,
+    /// Where the body is kept too, if the request may be run again.
+    kept: Option<KeptBody>,
 }
 
 /// How far a call is.
@@ -85,8 +88,14 @@ where
 {
     /// The body is small, and received before the service is called: the caller may be answered
     /// at any time without cutting it off.
-    pub(crate) fn receiving(service: S, parts: Parts, receipt: Receipt<B>, slot: Slot) -> Self {
-        let early = Box::new(Early { parts: Some(parts), receipt });
+    pub(crate) fn receiving(
+        service: S,
+        parts: Parts,
+        receipt: Receipt<B>,
+        kept: Option<KeptBody>,
+        slot: Slot,
+    ) -> Self {
+        let early = Box::new(Early { parts: Some(parts), receipt, kept });
         Self { stage: CallStage::Receiving { service: Some(service), early }, slot }
     }
 
@@ -164,6 +173,9 @@ where
                 // Receiving => Queued
                 StageProj::Receiving { service, early } => {
                     let body = ready!(early.receipt.poll(cx));
+                    if let Some(kept) = &early.kept {
+                        kept.fill(body.whole());
+                    }
                     let (Some(service), Some(parts)) = (service.take(), early.parts.take()) else {
                         unreachable!("both are there until this stage is left, which is now")
                     };

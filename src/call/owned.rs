@@ -3,7 +3,7 @@
 use std::{
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
@@ -19,6 +19,7 @@ use crate::{
     operation::{Head, Keyed, Shared},
     preference::Preference,
     principal::{Binding, Principal},
+    replay::Kept,
     request::RequestHead,
 };
 
@@ -34,6 +35,8 @@ pub(crate) struct Facts {
     pub(crate) span: Span,
     /// Who calls, if that is known.
     pub(crate) principal: Option<Principal>,
+    /// What it takes to run the request again, if it may be.
+    pub(crate) kept: Option<Box<Kept>>,
 }
 
 /// Which calls are deferred.
@@ -79,12 +82,13 @@ impl Facts {
                 _ => Span::current(),
             },
             principal,
+            kept: None,
         }
     }
 
     /// What is recorded of the call.
     pub(crate) fn head(&self, shared: &Arc<Shared>, keyed: Option<Keyed>) -> Head {
-        let id = shared.id();
+        let id = shared.new_id();
         Head {
             created: unix_now(),
             method: self.method.clone(),
@@ -92,6 +96,7 @@ impl Facts {
             report: shared.latest(),
             binding: self.principal.as_ref().map(|who| Binding::new(id.as_bytes(), who)),
             keyed,
+            request: self.kept.as_deref().and_then(Kept::request),
         }
     }
 }
@@ -168,10 +173,13 @@ where
     #[inline]
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<R>, S::Error>> {
         let call = self.call.as_mut().expect(UNMOVED);
-        let output = ready!(call.as_mut().poll(cx));
-        // Nobody carries on what has ended.
-        self.orphans = None;
-        Poll::Ready(output)
+        // Nobody carries on what has ended, also by a panic, which ends this function with it.
+        let orphans = self.orphans.take();
+        let polled = call.as_mut().poll(cx);
+        if polled.is_pending() {
+            self.orphans = orphans;
+        }
+        polled
     }
 
     /// Takes the response back: the call is accepted with it.

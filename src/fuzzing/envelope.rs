@@ -7,7 +7,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, uri::PathAndQ
 use crate::{
     clock::Timestamp,
     operation::{
-        Failure, Fingerprint, Head, Keyed, Outcome, Report, Salt, Stage, StoredResponse, Tail,
+        Failure, Fingerprint, Head, Keyed, Outcome, Report, Salt, Stage, StoredRequest,
+        StoredResponse, Tail,
     },
     principal::Binding,
 };
@@ -51,18 +52,20 @@ fn sealed(kind: u8, fields: &[u8]) -> Bytes {
 fn stored(bytes: &Bytes) {
     let (head, tail) = (Head::decode(bytes), Tail::decode(bytes));
     assert!(head.is_err() || tail.is_err(), "both a head and a tail");
-    let plain = plain_head().encode();
-    let after = Tail::revision_after(&plain, bytes);
+    let standing = Tail::standing(bytes).map(|standing| standing.revision);
     match &tail {
-        Ok(tail) => assert_eq!(after, Ok(revision(tail).saturating_add(1))),
-        Err(_) => assert_eq!(after.is_ok(), bytes.is_empty()),
+        Ok(tail) => assert_eq!(standing, Ok(revision(tail))),
+        Err(_) => assert_eq!(standing.is_ok(), bytes.is_empty()),
     }
-    assert_eq!(Tail::revision_after(bytes, &Bytes::new()).is_ok(), head.is_ok());
     if let Ok(head) = head {
         assert_eq!(bytes[3], 1, "another kind is a head");
         assert!(head.method.as_str().len() <= bytes.len());
         assert!(head.target.as_str().len() <= bytes.len());
         bounded_report(&head.report, bytes);
+        if let Some(request) = &head.request {
+            bounded_fields(&request.headers, bytes);
+            assert!(request.body.len() <= bytes.len());
+        }
         written_head(&head);
     }
     if let Ok(tail) = tail {
@@ -110,8 +113,8 @@ fn written_head(head: &Head) {
     assert_eq!(read.target.as_str(), head.target.as_str());
     same_report(&read.report, &head.report);
     assert_eq!((read.binding, read.keyed), (head.binding, head.keyed));
+    assert_eq!(read.request, head.request);
     assert_eq!(read.encode(), bytes);
-    assert_eq!(Tail::revision_after(&bytes, &Bytes::new()), Ok(1));
     changed(&bytes);
     other_shape(&bytes);
 }
@@ -121,7 +124,11 @@ fn written_tail(tail: &Tail) {
     let read = Tail::decode(&bytes).expect("what was written can be read");
     assert_eq!((revision(&read), time(&read)), (revision(tail), time(tail)));
     match (&read, tail) {
-        (Tail::Progress { report: read, .. }, Tail::Progress { report, .. }) => {
+        (
+            Tail::Progress { report: read, attempt: read_attempt, .. },
+            Tail::Progress { report, attempt, .. },
+        ) => {
+            assert_eq!(read_attempt, attempt);
             same_report(read, report);
         }
         (
@@ -198,6 +205,7 @@ fn plain_head() -> Head {
         report: Report::at(Stage::NotStarted),
         binding: None,
         keyed: None,
+        request: None,
     }
 }
 
@@ -209,6 +217,7 @@ fn head(from: &mut Unstructured<'_>) -> Result<Head> {
         report: report(from)?,
         binding: from.arbitrary::<Option<_>>()?.map(Binding::from_bytes),
         keyed: keyed(from)?,
+        request: if from.arbitrary()? { Some(request(from)?) } else { None },
         target: from.arbitrary::<&[u8]>()?.try_into().unwrap_or(plain.target),
     })
 }
@@ -216,7 +225,10 @@ fn head(from: &mut Unstructured<'_>) -> Result<Head> {
 fn tail(from: &mut Unstructured<'_>) -> Result<Tail> {
     let (revision, time) = (from.arbitrary()?, Timestamp::from_unix_millis(from.arbitrary()?));
     Ok(match from.arbitrary::<Option<bool>>()? {
-        None => Tail::Progress { revision, updated: time, report: report(from)? },
+        None => {
+            let (report, attempt) = (report(from)?, from.arbitrary()?);
+            Tail::Progress { revision, updated: time, report, attempt }
+        }
         Some(answered) => {
             let outcome = match answered {
                 true => Outcome::Response(Box::new(response(from)?)),
@@ -239,6 +251,14 @@ fn keyed(from: &mut Unstructured<'_>) -> Result<Option<Keyed>> {
         salt: Salt::from_bytes(salt),
         fingerprint: Fingerprint::from_bytes(fingerprint),
     }))
+}
+
+fn request(from: &mut Unstructured<'_>) -> Result<StoredRequest> {
+    Ok(StoredRequest {
+        headers: fields(from)?,
+        body: Bytes::copy_from_slice(from.arbitrary()?),
+        principal: from.arbitrary::<Option<&[u8]>>()?.map(Bytes::copy_from_slice),
+    })
 }
 
 fn failure(from: &mut Unstructured<'_>) -> Result<Failure> {

@@ -87,7 +87,13 @@ impl Hub {
     pub(crate) fn refence(&self, key: Key, fence: Fence) -> bool {
         let mut shard = self.held.of(key);
         let held = shard.get_mut(&key);
-        held.map(|held| held.fence = fence).is_some()
+        held.map(|held| {
+            if held.fence != fence {
+                held.fence = fence;
+                held.shared.refence(fence);
+            }
+        })
+        .is_some()
     }
 
     /// Orders an operation to end, if it is run here.

@@ -15,7 +15,7 @@ use http_body::Body;
 use tokio::time::{Instant, timeout};
 use tower_service::Service;
 
-use self::join::Joined;
+use self::{join::Joined, receive::Upload};
 use crate::{
     body::{BoxError, RequestBody, StoredBody},
     call::Facts,
@@ -73,6 +73,7 @@ where
             Ok(upload) => upload,
             Err(problem) => return Ok(status.error(problem)),
         };
+        claimant.keep(&upload);
         let fingerprint = upload.fingerprint(&claimant.facts.target, &parts.headers);
         let mut vanished = 0;
         let answer = loop {
@@ -106,6 +107,13 @@ impl Claimant {
         let Facts { method, target, principal, .. } = &facts;
         let scope = Scope::new(principal.as_ref(), method, target.path());
         Self { guard, key, scope, facts, deadline: moment(after) }
+    }
+
+    /// Keeps the body too, if the request may be run again.
+    fn keep<B>(&self, upload: &Upload<B>) {
+        if let (Some(kept), Upload::Received(body)) = (&self.facts.kept, upload) {
+            kept.body().fill(body.whole());
+        }
     }
 
     /// Creates an operation under the key, unless there is one. `None` if nobody knows whether there

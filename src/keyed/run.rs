@@ -77,7 +77,7 @@ impl Claimant {
         let head = ward.head().clone();
         let accepted = || {
             let head = Head { report: shared.latest(), ..head.clone() };
-            let operation = Snapshot::accepted(shared.id(), head);
+            let operation = Snapshot::accepted(shared.new_id(), head);
             self.guard.accepted(self.facts.kind, &operation, self.facts.applied)
         };
         let slot = Slot::Used(Arc::clone(&shared));
@@ -121,7 +121,7 @@ impl Claimant {
             Poll::Ready(_) => Poll::Ready(true),
             Poll::Pending => late.as_mut().poll(cx).map(|()| false),
         });
-        let subject = Subject { id: shared.id(), who: self.facts.principal.as_ref() };
+        let subject = Subject { id: shared.new_id(), who: self.facts.principal.as_ref() };
         let ended = match is_stored.await {
             true => self.guard.status.get(subject).await.ok(),
             false => None,

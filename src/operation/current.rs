@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    OperationId, Stage,
+    Key, OperationId, Stage,
     shared::{Ask, Shared},
 };
 
@@ -78,9 +78,38 @@ impl Operation {
     }
 
     /// The id under which the caller will know the operation if the call is deferred; `None`
-    /// outside of a call.
+    /// outside of a call, and where a request is run again: it cannot be told from what is stored.
+    /// [`key`](Self::key) is known there too.
     pub fn id(&self) -> Option<OperationId> {
-        self.0.as_ref().map(|shared| shared.id())
+        self.0.as_ref().and_then(|shared| shared.id())
+    }
+
+    /// What the store knows the operation by: the same at every attempt, and no secret. `None` outside
+    /// of a call.
+    pub fn key(&self) -> Option<Key> {
+        self.0.as_ref().map(|shared| shared.key())
+    }
+
+    /// How often the request has been begun, this time included: above 1 only where requests are run
+    /// again ([`Handle::replay_on`](crate::Handle::replay_on)).
+    pub fn attempt(&self) -> u32 {
+        self.0.as_ref().map_or(1, |shared| shared.attempt())
+    }
+
+    /// A number that grows whenever the operation passes from one process to another: a fencing
+    /// token, for writes of the handler's own. What has seen a greater one refuses a smaller one, which
+    /// comes from a process that was taken for dead.
+    pub fn epoch(&self) -> u64 {
+        self.0.as_ref().map_or(1, |shared| shared.epoch())
+    }
+
+    /// Whether nobody else can have taken the operation over, as far as this process knows: its lease
+    /// is good. Always true before the call is accepted, and outside of one.
+    ///
+    /// It may have ended by the time this has returned; [`epoch`](Self::epoch) protects what must not be
+    /// written twice.
+    pub fn is_current(&self) -> bool {
+        self.0.as_ref().is_none_or(|shared| shared.is_current())
     }
 
     /// Says how much of the work is done: from 0 to 1, clamped; anything that is not a number is
@@ -267,6 +296,13 @@ mod tests {
         });
         assert!(panicked.is_err());
         assert_eq!(Operation::current().id(), None);
+    }
+
+    #[test]
+    fn outside_of_a_call_everything_is_as_at_a_first_attempt() {
+        let operation = Operation::current();
+        assert_eq!((operation.key(), operation.attempt(), operation.epoch()), (None, 1, 1));
+        assert!(operation.is_current());
     }
 
     #[test]

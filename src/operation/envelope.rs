@@ -14,7 +14,7 @@ use std::{fmt, time::Duration};
 use bytes::{Buf, BufMut, Bytes};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, uri::PathAndQuery};
 
-use super::{Failure, Fingerprint, Keyed, Outcome, Salt, StoredResponse};
+use super::{Failure, Fingerprint, Keyed, Outcome, Salt, StoredRequest, StoredResponse};
 use crate::{clock::Timestamp, principal::Binding};
 
 /// The part that is written once, when the call is accepted.
@@ -29,6 +29,8 @@ pub(crate) struct Head {
     pub(crate) binding: Option<Binding>,
     /// The key that it was created under.
     pub(crate) keyed: Option<Keyed>,
+    /// What it takes to run it again; `None` if it is not to be.
+    pub(crate) request: Option<StoredRequest>,
 }
 
 /// The part that is written again and again.
@@ -38,14 +40,11 @@ pub(crate) enum Tail {
         revision: u64,
         updated: Timestamp,
         report: Report,
+        /// How often it was begun.
+        attempt: u32,
     },
     /// It is kept for so long after its end.
-    Outcome {
-        revision: u64,
-        ended: Timestamp,
-        kept: Duration,
-        outcome: Outcome,
-    },
+    Outcome { revision: u64, ended: Timestamp, kept: Duration, outcome: Outcome },
 }
 
 /// What is known of the work while it goes on.
@@ -54,6 +53,15 @@ pub(crate) struct Report {
     pub(crate) stage: Stage,
     pub(crate) progress: Option<f64>,
     pub(crate) message: Option<String>,
+}
+
+/// How far an open operation has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// The number of the tail that was written last, 0 if none was.
+    pub(crate) revision: u64,
+    /// How often it was begun.
+    pub(crate) attempts: u32,
 }
 
 /// Whether the service has begun.
@@ -101,6 +109,7 @@ impl Head {
         fields.report(&self.report);
         fields.option(self.binding, |fields, binding| fields.0.put_slice(binding.as_bytes()));
         fields.option(self.keyed, Fields::keyed);
+        fields.option(self.request.as_ref(), Fields::request);
         fields.finish(&Bytes::new())
     }
 
@@ -117,8 +126,9 @@ impl Head {
         let report = fields.report()?;
         let binding = fields.option(|fields| fields.array().map(Binding::from_bytes))?;
         let keyed = fields.option(Reader::keyed)?;
+        let request = fields.option(|fields| fields.request(bytes))?;
         fields.end()?;
-        Ok(Self { created, method, target, report, binding, keyed })
+        Ok(Self { created, method, target, report, binding, keyed, request })
     }
 }
 
@@ -127,11 +137,12 @@ impl Head {
 impl Tail {
     pub(crate) fn encode(&self) -> Bytes {
         match self {
-            Self::Progress { revision, updated, report } => {
+            Self::Progress { revision, updated, report, attempt } => {
                 let mut fields = Fields::new(PROGRESS);
                 fields.number(*revision);
                 fields.time(*updated);
                 fields.report(report);
+                fields.0.put_u32_le(*attempt);
                 fields.finish(&Bytes::new())
             }
             Self::Outcome { revision, ended, kept, outcome: Outcome::Failure(failure) } => {
@@ -163,8 +174,9 @@ impl Tail {
         match kind {
             PROGRESS => {
                 let report = fields.report()?;
+                let attempt = fields.word()?;
                 fields.end()?;
-                Ok(Self::Progress { revision, updated: time, report })
+                Ok(Self::Progress { revision, updated: time, report, attempt })
             }
             FAILURE => {
                 let kept = fields.duration()?;
@@ -188,15 +200,17 @@ impl Tail {
         }
     }
 
-    /// The number of the tail to be written after the one that is stored under this head.
-    pub(crate) fn revision_after(head: &Bytes, stored: &Bytes) -> Decoded<u64> {
-        Head::decode(head)?;
+    /// What is known of an open operation from what is stored of it.
+    pub(crate) fn standing(stored: &Bytes) -> Decoded<Standing> {
         if stored.is_empty() {
-            return Ok(1);
+            return Ok(Standing { revision: 0, attempts: 1 });
         }
-        let (Self::Progress { revision, .. } | Self::Outcome { revision, .. }) =
-            Self::decode(stored)?;
-        Ok(revision.saturating_add(1))
+        match Self::decode(stored)? {
+            Self::Progress { revision, attempt, .. } => {
+                Ok(Standing { revision, attempts: attempt })
+            }
+            Self::Outcome { revision, .. } => Ok(Standing { revision, attempts: 1 }),
+        }
     }
 }
 
@@ -278,6 +292,12 @@ impl Fields {
     fn keyed(&mut self, keyed: Keyed) {
         self.0.put_slice(keyed.salt.as_bytes());
         self.0.put_slice(keyed.fingerprint.as_bytes());
+    }
+
+    fn request(&mut self, request: &StoredRequest) {
+        self.headers(&request.headers);
+        self.bytes(&request.body);
+        self.option(request.principal.as_ref(), |fields, principal| fields.bytes(principal));
     }
 
     fn bytes(&mut self, bytes: &[u8]) {
@@ -363,6 +383,14 @@ impl<'a> Reader<'a> {
         let salt = Salt::from_bytes(self.array()?);
         let fingerprint = Fingerprint::from_bytes(self.array()?);
         Ok(Keyed { salt, fingerprint })
+    }
+
+    /// Reads a request; its body and principal are slices of `whole`.
+    fn request(&mut self, whole: &Bytes) -> Decoded<StoredRequest> {
+        let headers = self.headers()?;
+        let body = whole.slice_ref(self.bytes()?);
+        let principal = self.option(Self::bytes)?.map(|bytes| whole.slice_ref(bytes));
+        Ok(StoredRequest { headers, body, principal })
     }
 
     fn time(&mut self) -> Decoded<Timestamp> {

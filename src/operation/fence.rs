@@ -3,9 +3,9 @@
 use std::fmt;
 
 use sha2::{Digest, Sha256};
-use uuid::Uuid;
 
 use super::OperationId;
+use crate::seeded::random_bytes;
 
 /// What a store files an operation under: the first 128 bits of the SHA-256 of its id.
 ///
@@ -68,7 +68,7 @@ impl fmt::Debug for Key {
 impl Owner {
     /// A new owner: one per start of a process.
     pub fn random() -> Self {
-        Self(*Uuid::new_v4().as_bytes())
+        Self(random_bytes())
     }
 
     /// The owner with these bytes, as a store read them back.

@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr};
 
 use uuid::Uuid;
 
+use crate::seeded::random_bytes;
+
 /// The unguessable id of an operation: 122 random bits, written as 32 lowercase hexadecimal digits.
 ///
 /// Whoever knows an id may read and cancel its operation, so an id is a secret: `Debug` shows only
@@ -36,7 +38,7 @@ const TEXT_LEN: usize = 32;
 impl OperationId {
     /// A new id from a cryptographically secure generator.
     pub fn random() -> Self {
-        Self(Uuid::new_v4())
+        Self(Uuid::from_bytes(random_bytes()))
     }
 
     /// The 16 bytes of the id.

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use uuid::Uuid;
+use crate::seeded::random_bytes;
 
 /// What an operation keeps of the `Idempotency-Key` that it was created under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub(crate) struct Fingerprint([u8; 32]);
 
 impl Salt {
     pub(crate) fn random() -> Self {
-        Self(*Uuid::new_v4().as_bytes())
+        Self(random_bytes())
     }
 
     pub(crate) fn from_bytes(bytes: [u8; 16]) -> Self {

@@ -8,6 +8,7 @@ mod keyed;
 #[cfg(test)]
 mod lifecycle;
 mod outcome;
+mod request;
 mod shards;
 mod shared;
 mod snapshot;
@@ -24,8 +25,9 @@ pub use self::{
 };
 pub(crate) use self::{
     current::Slot,
-    envelope::{Head, Report, Stage, Tail},
+    envelope::{Head, Report, Stage, Standing, Tail},
     keyed::{Fingerprint, Keyed, Salt},
+    request::StoredRequest,
     shards::{KeyMap, Shards, shed},
     shared::{Order, Reports, Shared},
     takeover::Takeover,

@@ -49,13 +49,15 @@ pub enum Failure {
     Abandoned,
     /// It could not be recorded in time, or its caller left before, so the service was not called.
     NotBegun,
+    /// It was begun as often as it may be, and each time the process that ran it died.
+    GaveUp,
 }
 
 // === impl Failure ===
 
 impl Failure {
     /// Every failure with the number it is stored under. Numbers are never reused.
-    const STORED: [(u8, Self); 10] = [
+    const STORED: [(u8, Self); 11] = [
         (1, Self::Canceled),
         (2, Self::Error),
         (3, Self::Panic),
@@ -66,6 +68,7 @@ impl Failure {
         (8, Self::Lost),
         (9, Self::Abandoned),
         (10, Self::NotBegun),
+        (11, Self::GaveUp),
     ];
 
     pub(crate) fn to_stored(self) -> u8 {
@@ -90,6 +93,7 @@ impl Failure {
             Self::Lost => "lost",
             Self::Abandoned => "abandoned",
             Self::NotBegun => "notBegun",
+            Self::GaveUp => "gaveUp",
         }
     }
 }
@@ -109,6 +113,9 @@ impl fmt::Display for Failure {
             Self::Lost => "The server that ran the operation is gone; its outcome is unknown.",
             Self::Abandoned => "The call was answered directly.",
             Self::NotBegun => "The request was not begun, and can be sent again.",
+            Self::GaveUp => {
+                "Each server that ran the operation died, and it is not run again; its outcome is unknown."
+            }
         })
     }
 }

@@ -1,29 +1,28 @@
 //! What a handler and the one who runs its call tell each other, in this process.
 
 use std::{
-    collections::HashMap,
     fmt, mem,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicU8, AtomicU32, Ordering, fence},
+        atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering, fence},
     },
     task::Waker,
 };
 
 use futures_util::task::AtomicWaker;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
-use super::{Key, OperationId, Report, Stage};
+use super::{Fence, Key, KeyMap, OperationId, Report, Stage};
 
 /// What a handler and the one who runs it tell each other. In this process only. As small as it
 /// can be, for each parked operation has one.
 pub(crate) struct Shared {
-    id: OperationId,
+    name: Name,
     /// An [`Order`], or 0. Only ever set once.
     order: AtomicU8,
     /// An [`Ask`], raised only.
     ask: AtomicU8,
-    /// How many tails have been written: at most one a second.
+    /// The number of the tail that was written last: at most one a second.
     revision: AtomicU32,
     /// Whoever runs the call; woken by orders and asks.
     runner: AtomicWaker,
@@ -33,12 +32,25 @@ pub(crate) struct Shared {
     reports: OnceLock<Arc<Reports>>,
 }
 
-/// What only those handlers need that know of their operation, and calls that have to wait for
-/// their service.
+/// What an operation is known by, here.
+#[derive(Clone, Copy, Debug)]
+enum Name {
+    /// Its caller is told this.
+    Id(OperationId),
+    /// Its caller was told by another process. The id cannot be told from what is stored.
+    Key(Key),
+}
+
+/// What only those handlers need that know of their operation, calls that have to wait for their
+/// service, and those that are run again.
 struct Talk {
     /// Handlers waiting for an order.
     listeners: Notify,
     report: Mutex<Report>,
+    /// How often the operation has been taken over, and once more.
+    epoch: AtomicU64,
+    /// How often it was begun.
+    attempt: AtomicU32,
 }
 
 /// Why a running operation has to end.
@@ -61,8 +73,10 @@ pub(super) enum Ask {
 /// The operations of this process that have something to report.
 #[derive(Debug, Default)]
 pub(crate) struct Reports {
-    changed: Mutex<HashMap<Key, Arc<Shared>>>,
+    changed: Mutex<KeyMap<Arc<Shared>>>,
     news: Notify,
+    /// Until when the lease of this process lasts at least; `None` if that is not known.
+    held_until: Mutex<Option<Instant>>,
 }
 
 // === impl Shared ===
@@ -70,7 +84,7 @@ pub(crate) struct Reports {
 impl Shared {
     pub(crate) fn new(id: OperationId) -> Self {
         Self {
-            id,
+            name: Name::Id(id),
             order: AtomicU8::new(0),
             ask: AtomicU8::new(0),
             runner: AtomicWaker::new(),
@@ -80,8 +94,65 @@ impl Shared {
         }
     }
 
-    pub(crate) fn id(&self) -> OperationId {
-        self.id
+    /// An operation that is run again, under this fence.
+    pub(crate) fn resumed(key: Key, fence: Fence, attempt: u32, revision: u64) -> Self {
+        let shared = Self {
+            name: Name::Key(key),
+            order: AtomicU8::new(0),
+            ask: AtomicU8::new(0),
+            runner: AtomicWaker::new(),
+            talk: OnceLock::new(),
+            // A second is enough for a tail, and a century for these.
+            revision: AtomicU32::new(u32::try_from(revision).unwrap_or(u32::MAX)),
+            reports: OnceLock::new(),
+        };
+        let talk = shared.talk();
+        talk.epoch.store(fence.epoch, Ordering::Release);
+        talk.attempt.store(attempt, Ordering::Release);
+        talk.report().stage = Stage::NotStarted;
+        shared
+    }
+
+    /// What its caller knows it by; `None` if another process has told that caller.
+    pub(crate) fn id(&self) -> Option<OperationId> {
+        match self.name {
+            Name::Id(id) => Some(id),
+            Name::Key(_) => None,
+        }
+    }
+
+    /// What its caller is going to know it by.
+    ///
+    /// # Panics
+    ///
+    /// If it is run again: its caller knows already.
+    pub(crate) fn new_id(&self) -> OperationId {
+        self.id().expect("only calls of callers are accepted")
+    }
+
+    pub(crate) fn key(&self) -> Key {
+        match self.name {
+            Name::Id(id) => Key::of(id),
+            Name::Key(key) => key,
+        }
+    }
+
+    /// The operation is held under this fence from now on.
+    pub(crate) fn refence(&self, fence: Fence) {
+        self.talk().epoch.store(fence.epoch, Ordering::Release);
+    }
+
+    pub(super) fn epoch(&self) -> u64 {
+        self.talk.get().map_or(1, |talk| talk.epoch.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn attempt(&self) -> u32 {
+        self.talk.get().map_or(1, |talk| talk.attempt.load(Ordering::Acquire))
+    }
+
+    /// Whether nobody else can have taken the operation over, as far as is known here.
+    pub(super) fn is_current(&self) -> bool {
+        self.reports.get().is_none_or(|reports| reports.is_held())
     }
 
     /// From now on what the handler says is queued to be stored, if it is not what is `stored`.
@@ -181,8 +252,14 @@ impl Shared {
     }
 
     fn talk(&self) -> &Talk {
-        self.talk
-            .get_or_init(|| Box::new(Talk { listeners: Notify::new(), report: Mutex::new(SILENT) }))
+        self.talk.get_or_init(|| {
+            Box::new(Talk {
+                listeners: Notify::new(),
+                report: Mutex::new(SILENT),
+                epoch: AtomicU64::new(1),
+                attempt: AtomicU32::new(1),
+            })
+        })
     }
 }
 
@@ -197,7 +274,7 @@ const SILENT: Report = Report::at(Stage::Running);
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("Shared").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
@@ -205,13 +282,13 @@ impl fmt::Debug for Shared {
 
 impl Reports {
     fn push(&self, shared: &Arc<Shared>) {
-        self.locked().insert(Key::of(shared.id), Arc::clone(shared));
+        self.locked().insert(shared.key(), Arc::clone(shared));
         self.news.notify_one();
     }
 
     /// Waits until somebody has something to report, or is [woken](Self::wake), and takes all that
     /// is there.
-    pub(crate) async fn next(&self) -> HashMap<Key, Arc<Shared>> {
+    pub(crate) async fn next(&self) -> KeyMap<Arc<Shared>> {
         self.news.notified().await;
         mem::take(&mut *self.locked())
     }
@@ -220,7 +297,17 @@ impl Reports {
         self.news.notify_one();
     }
 
-    fn locked(&self) -> MutexGuard<'_, HashMap<Key, Arc<Shared>>> {
+    /// What this process holds is its own until then.
+    pub(crate) fn hold_until(&self, end: Option<Instant>) {
+        *self.held_until.lock().unwrap_or_else(PoisonError::into_inner) = end;
+    }
+
+    fn is_held(&self) -> bool {
+        let end = *self.held_until.lock().unwrap_or_else(PoisonError::into_inner);
+        end.is_some_and(|end| Instant::now() < end)
+    }
+
+    fn locked(&self) -> MutexGuard<'_, KeyMap<Arc<Shared>>> {
         self.changed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

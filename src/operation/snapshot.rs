@@ -29,6 +29,9 @@ pub struct Snapshot {
     pub revision: u64,
     /// Somebody asked for it to be cancelled.
     pub cancel_requested: bool,
+    /// How often it was begun, as far as is known while it runs: above 1, it is run again after the
+    /// process that ran it has died.
+    pub attempt: u32,
     /// Where it stands.
     pub state: State,
     /// Whose it is.
@@ -61,7 +64,7 @@ pub enum State {
 impl Snapshot {
     /// An operation as it is when it is accepted.
     pub(crate) fn accepted(id: OperationId, head: Head) -> Self {
-        let Head { created, method, target, report, binding, keyed: _ } = head;
+        let Head { created, method, target, report, binding, keyed: _, request: _ } = head;
         Self {
             id,
             method,
@@ -70,6 +73,7 @@ impl Snapshot {
             updated: created,
             revision: 0,
             cancel_requested: false,
+            attempt: 1,
             state: State::of_report(report),
             binding,
         }
@@ -87,7 +91,8 @@ impl Snapshot {
             return Ok(snapshot);
         }
         match Tail::decode(tail)? {
-            Tail::Progress { revision, updated, report } => {
+            Tail::Progress { revision, updated, report, attempt } => {
+                snapshot.attempt = attempt;
                 snapshot.revision = revision;
                 snapshot.updated = updated;
                 snapshot.state = State::of_report(report);

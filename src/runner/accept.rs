@@ -52,8 +52,8 @@ pub(crate) enum Recorded {
 
 /// Why an operation is not created.
 enum Uncreated {
-    /// Its idempotency key stands for this one.
-    Taken(Box<Record>),
+    /// Its idempotency key stands for this one. An attempt in doubt is still to be reckoned with.
+    Taken(Box<Record>, Doubt),
     /// There was nobody left who wants it, the store refuses it, or another process has it.
     GivenUp,
 }
@@ -70,14 +70,17 @@ impl Runner {
 
     async fn record(self: Arc<Self>, entry: Entry, caller: oneshot::Sender<Recorded>) {
         let Entry { shared, head, idempotency, space, span } = entry;
-        let key = Key::of(shared.id());
+        let key = shared.key();
         let encoded = head.encode();
         let created = self.create(key, idempotency, &encoded, &caller).await;
         let (fence, doubt) = match created {
             Ok(created) => created,
             Err(Uncreated::GivenUp) => return,
-            Err(Uncreated::Taken(record)) => {
+            Err(Uncreated::Taken(record, doubt)) => {
                 drop(caller.send(Recorded::Theirs(record)));
+                if doubt == Doubt::Applied {
+                    self.bar(key, head, &encoded, shared).await;
+                }
                 return;
             }
         };
@@ -95,6 +98,25 @@ impl Runner {
         };
         // A caller who has left meanwhile drops the operation, which abandons it.
         drop(caller.send(Recorded::Ours(Box::new(Ward::unannounced(parked, head, doubt)))));
+    }
+
+    /// Sees to it that an attempt which is still on its way creates nothing. It would, once the
+    /// idempotency key is free again, and nobody would work on it, nor close it. So its place is taken:
+    /// by itself without the key, abandoned at once.
+    async fn bar(self: Arc<Self>, key: Key, head: Head, encoded: &Bytes, shared: Arc<Shared>) {
+        let Some(fence) = self.create_surely(key, None, encoded).await else { return };
+        let hold = self.hub.hold(key, Held { fence, shared: Arc::clone(&shared) });
+        let parked = Parked {
+            runner: self,
+            head: Box::from(&encoded[..]),
+            idempotency: None,
+            shared,
+            span: None,
+            hold,
+            space: None,
+            unsaid: None,
+        };
+        drop(Ward::unannounced(parked, head, Doubt::Applied));
     }
 
     /// Creates the operation, and says under which fence.
@@ -121,7 +143,7 @@ impl Runner {
                 }
                 Attempt::Taken(record) if record.key != key => {
                     self.parking.store_answers();
-                    return Err(Uncreated::Taken(record));
+                    return Err(Uncreated::Taken(record, doubt));
                 }
                 Attempt::Taken(_) => {
                     warn!(operation = %key, "taken over by another process before it was recorded");

@@ -51,12 +51,31 @@ impl Ward {
         let limit = self.runner.limits.execution;
         let accepted = self.announce(limit);
         self.shared().attach(&self.runner.reports, &accepted.report);
+        self.spawn(call);
+    }
+
+    /// Carries the call on in a task of its own.
+    pub(super) fn spawn<F, B, E>(self: Box<Self>, call: Pin<Box<F>>)
+    where
+        F: Future<Output = Result<Response<B>, E>> + Send + 'static,
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+        E: Into<BoxError> + Send + 'static,
+    {
         tokio::spawn(Carry::Running { call, ward: self });
     }
 
-    async fn close(self: Box<Self>, outcome: Outcome) {
+    /// Stores the outcome; one that says no more than that this process ends, only if nobody can run
+    /// the request again.
+    pub(super) async fn close(self: Box<Self>, outcome: Outcome) {
+        let retention = self.retention();
         let parked = self.release();
-        let retention = parked.runner.limits.retention;
+        if let Outcome::Failure(Failure::ShutDown) = outcome
+            && parked.can_be_replayed()
+        {
+            parked.hand_over();
+            return;
+        }
         Ending { outcome, retention, if_missing: IfMissing::Recreate }.store(parked).await;
     }
 

@@ -5,11 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use tracing::{error, warn};
 
-use super::{backoff::Backoff, create::Attempt, parked::Parked};
+use super::{backoff::Backoff, parked::Parked};
 use crate::{
     clock::unix_now,
     idempotency::is_released,
-    operation::{Failure, Fence, Outcome, Tail},
+    operation::{Failure, Outcome, Tail},
     store::{Claim, Close, OperationStore, StoreError, Written},
 };
 
@@ -59,7 +59,10 @@ impl Ending {
                     IfMissing::Accept => return,
                     IfMissing::Recreate => {
                         error!(operation = %key, "the store has lost an accepted operation; it is stored again");
-                        let Some(fence) = recreate(&parked).await else {
+                        let head = Bytes::copy_from_slice(&parked.head);
+                        let idempotency = parked.idempotency();
+                        let created = runner.create_surely(key, idempotency, &head).await;
+                        let Some(fence) = created else {
                             return;
                         };
                         runner.hub.refence(key, fence);
@@ -82,24 +85,4 @@ impl Ending {
 /// The last tail of an operation that ends now.
 pub(super) fn encode(revision: u64, outcome: Outcome, close: Close) -> Bytes {
     Tail::Outcome { revision, ended: unix_now(), kept: close.retention, outcome }.encode()
-}
-
-/// Stores an operation again that the store has lost. `None` if somebody else has it.
-async fn recreate(parked: &Parked) -> Option<Fence> {
-    let (key, head) = (parked.key(), Bytes::copy_from_slice(&parked.head));
-    let mut idempotency = parked.idempotency();
-    let mut backoff = Backoff::of(key);
-    loop {
-        match parked.runner.try_create(key, idempotency, &head).await {
-            Attempt::Created(fence) => return Some(fence),
-            // Its idempotency key stands for another one by now; its own callers still look for it.
-            Attempt::Taken(other) if other.key != key => {
-                idempotency = None;
-                continue;
-            }
-            Attempt::Taken(_) => return None,
-            Attempt::Lapsed | Attempt::NotSent | Attempt::Refused | Attempt::Unknown => {}
-        }
-        backoff.wait().await;
-    }
 }

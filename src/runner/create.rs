@@ -1,11 +1,11 @@
-//! One attempt to create an operation: of a late call, or of one that the store has lost.
+//! Attempts to create an operation: of a late call, or of one that the store has lost.
 
 use std::{error::Error, sync::Arc};
 
 use bytes::Bytes;
 use tracing::warn;
 
-use super::Runner;
+use super::{Runner, backoff::Backoff};
 use crate::{
     operation::{Fence, Key},
     store::{Creation, NewOperation, OperationStore, Record, StoreError},
@@ -32,6 +32,30 @@ pub(super) enum Attempt {
 // === impl Runner ===
 
 impl Runner {
+    /// Creates an operation, with the idempotency key if that is free, however many attempts it takes.
+    /// `None` if somebody else has it.
+    pub(super) async fn create_surely(
+        self: &Arc<Self>,
+        key: Key,
+        mut idempotency: Option<[u8; 32]>,
+        head: &Bytes,
+    ) -> Option<Fence> {
+        let mut backoff = Backoff::of(key);
+        loop {
+            match self.try_create(key, idempotency, head).await {
+                Attempt::Created(fence) => return Some(fence),
+                // The key stands for another one by now; callers of this one still look for it.
+                Attempt::Taken(other) if other.key != key => {
+                    idempotency = None;
+                    continue;
+                }
+                Attempt::Taken(_) => return None,
+                Attempt::Lapsed | Attempt::NotSent | Attempt::Refused | Attempt::Unknown => {}
+            }
+            backoff.wait().await;
+        }
+    }
+
     pub(super) async fn try_create(
         self: &Arc<Self>,
         key: Key,

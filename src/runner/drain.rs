@@ -1,4 +1,8 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use tokio::time::timeout;
 use tracing::info;
@@ -14,6 +18,9 @@ pub struct Drained {
     pub ended: usize,
     /// They were dropped after it, and ended as shut down.
     pub shut_down: usize,
+    /// They were dropped after it, and are left to be run again by another process
+    /// ([`Handle::replay_on`](crate::Handle::replay_on)).
+    pub handed_over: usize,
     /// How they ended could not be stored in time: another process will find them lost.
     pub left: usize,
 }
@@ -25,6 +32,7 @@ impl Runner {
     /// gives the lease back.
     pub(crate) async fn drain(self: &Arc<Self>, grace: Duration) -> Drained {
         self.parking.close();
+        let before = self.handed_over.load(Ordering::Acquire);
         self.hub.end_waits().await;
         let parked = self.parking.parked();
         info!(parked, "draining");
@@ -40,9 +48,11 @@ impl Runner {
         }
         self.leave().await;
         let left = self.parking.parked();
+        let handed_over = self.handed_over.load(Ordering::Acquire) - before;
         Drained {
             ended: parked.saturating_sub(remaining),
-            shut_down: remaining.saturating_sub(left),
+            shut_down: remaining.saturating_sub(left + handed_over),
+            handed_over,
             left,
         }
     }
@@ -52,7 +62,10 @@ impl Runner {
 
 impl fmt::Display for Drained {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { ended, shut_down, left } = self;
-        write!(f, "ended: {ended}, shut down: {shut_down}, left: {left}")
+        let Self { ended, shut_down, handed_over, left } = self;
+        write!(
+            f,
+            "ended: {ended}, shut down: {shut_down}, handed over: {handed_over}, left: {left}"
+        )
     }
 }

@@ -1,6 +1,7 @@
 //! The lease of this process: how stores know that its operations are still worked on.
 
 use std::{
+    convert::Infallible,
     error::Error,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
@@ -9,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, sleep_until},
+};
 use tracing::warn;
 
 use super::Runner;
@@ -34,7 +38,9 @@ enum State {
     #[default]
     Idle,
     /// The lease is renewed, and lasts until then at least, by our own clock.
-    Beating { owner: Owner, until: Option<Instant> },
+    /// `_over` is dropped with this state, which is how those hear of its end that wait for
+    /// something else.
+    Beating { owner: Owner, until: Option<Instant>, _over: oneshot::Sender<Infallible> },
     /// It was given back for good.
     Left,
 }
@@ -66,13 +72,15 @@ impl Runner {
         // Idle => Beating
         if let State::Idle = *state {
             let owner = Owner::random();
-            *state = State::Beating { owner, until: None };
+            let (_over, over) = oneshot::channel();
+            *state = State::Beating { owner, until: None, _over };
             self.lease.phase.store(NOT_IDLE, Ordering::Release);
             drop(state);
             let beats = Beats { runner: Arc::downgrade(self), owner };
             tokio::spawn(beats.renew_on());
             tokio::spawn(Self::tidy_on(Arc::downgrade(self), owner));
             tokio::spawn(Self::report_on(Arc::downgrade(self)));
+            tokio::spawn(Self::listen_on(Arc::downgrade(self), over));
         }
     }
 
@@ -108,6 +116,7 @@ impl Runner {
             warn!("the lease had ended; other processes may have taken operations over");
         }
         self.lease.renewed(owner, sent + self.limits.lease);
+        self.reports.hold_until(Some(sent + self.limits.lease));
         for key in beat.cancel {
             self.hub.give(key, Order::Cancel);
         }
@@ -119,6 +128,7 @@ impl Runner {
         // (Idle | Beating) => Left
         let before = std::mem::replace(&mut *self.lease.locked(), State::Left);
         self.lease.phase.store(NOT_IDLE, Ordering::Release);
+        self.reports.hold_until(None);
         let _turn = self.lease.turn.lock().await;
         if let State::Beating { owner, .. } = before
             && let Err(error) = self.store.heartbeat(owner, Duration::ZERO).await
@@ -167,13 +177,13 @@ impl Lease {
 
     fn renewed(&self, by: Owner, end: Instant) {
         match &mut *self.locked() {
-            State::Beating { owner, until } if *owner == by => *until = Some(end),
+            State::Beating { owner, until, .. } if *owner == by => *until = Some(end),
             State::Beating { .. } | State::Idle | State::Left => {}
         }
     }
 
     fn was_renewed(&self, by: Owner) -> bool {
-        matches!(*self.locked(), State::Beating { owner, until: Some(_) } if owner == by)
+        matches!(*self.locked(), State::Beating { owner, until: Some(_), .. } if owner == by)
     }
 
     /// Who renews the lease, if anybody does.
@@ -187,7 +197,7 @@ impl Lease {
     /// The owner, if the lease is good for sure.
     fn live(&self) -> Option<Owner> {
         match *self.locked() {
-            State::Beating { owner, until: Some(end) } if Instant::now() < end => Some(owner),
+            State::Beating { owner, until: Some(end), .. } if Instant::now() < end => Some(owner),
             State::Beating { .. } | State::Idle | State::Left => None,
         }
     }

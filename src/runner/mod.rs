@@ -2,7 +2,8 @@
 //!
 //! `accept` (create, then the 202) -> `carry` (the call in a task of its own) -> `collect` (its
 //! response) -> `close` (into the store, whatever it takes). Beside them `lease` says for the whole
-//! process that it is alive, and `tidy` takes over from processes that are not.
+//! process that it is alive, `tidy` takes over from processes that are not (what may be run again goes
+//! through `replay`), and `listen` hears from the store of what others have changed.
 
 mod accept;
 mod backoff;
@@ -12,18 +13,24 @@ mod collect;
 mod create;
 mod drain;
 mod lease;
+mod listen;
 mod parked;
 mod parking;
 mod progress;
+mod replay;
 mod tidy;
 mod until;
 mod ward;
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock, atomic::AtomicUsize},
+};
 
 use bytes::Bytes;
 use http::Response;
 
+pub(crate) use self::replay::Replayer;
 pub(crate) use self::{
     accept::{Acceptance, Entry, Recorded},
     carry::carry_on,
@@ -31,7 +38,7 @@ pub(crate) use self::{
     ward::Ward,
 };
 pub use self::{drain::Drained, parking::Undeferrable};
-use self::{lease::Lease, parking::Parking};
+use self::{lease::Lease, parking::Parking, replay::Replay};
 use crate::{body::BoxError, hub::Hub, limits::Limits, operation::Reports, store::BoundedStore};
 
 /// What a service's error becomes once its call has been accepted.
@@ -46,6 +53,10 @@ pub(crate) struct Runner {
     parking: Arc<Parking>,
     reports: Arc<Reports>,
     lease: Lease,
+    /// Set once, if requests are to be run again.
+    replay: OnceLock<Box<dyn Replay>>,
+    /// How many operations were left to be run again elsewhere.
+    handed_over: AtomicUsize,
 }
 
 // === impl Runner ===
@@ -65,6 +76,8 @@ impl Runner {
             parking: Arc::new(Parking::new(limits.parked, limits.saved_bytes)),
             reports: Arc::default(),
             lease: Lease::default(),
+            replay: OnceLock::new(),
+            handed_over: AtomicUsize::new(0),
         }
     }
 

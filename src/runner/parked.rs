@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
@@ -39,7 +39,7 @@ impl Parked {
 
     /// What the request was for.
     pub(super) fn target(&self) -> PathAndQuery {
-        Head::decode(&Bytes::copy_from_slice(&self.head)).expect("it was encoded here").target
+        self.decoded_head().target
     }
 
     pub(super) fn span(&self) -> Span {
@@ -48,6 +48,25 @@ impl Parked {
 
     pub(super) fn idempotency(&self) -> Option<[u8; 32]> {
         self.idempotency.as_deref().copied()
+    }
+
+    /// Whether another process may run the request again if this one leaves it.
+    pub(super) fn can_be_replayed(&self) -> bool {
+        let most = self
+            .runner
+            .replay
+            .get()
+            .and_then(|replay| replay.again(&self.decoded_head()).map(|again| again.most()));
+        most.is_some_and(|most| self.shared.attempt() < most)
+    }
+
+    /// Leaves the operation open, to be adopted as soon as the lease is given back.
+    pub(super) fn hand_over(self) {
+        self.runner.handed_over.fetch_add(1, Ordering::AcqRel);
+    }
+
+    fn decoded_head(&self) -> Head {
+        Head::decode(&Bytes::copy_from_slice(&self.head)).expect("it was read or written here")
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {

@@ -136,7 +136,7 @@ impl Parking {
         Saved { parking: Arc::clone(self), bytes }
     }
 
-    fn is_closed(&self) -> bool {
+    pub(super) fn is_closed(&self) -> bool {
         self.gate.load(Ordering::Acquire) == Gate::Closed as u8
     }
 

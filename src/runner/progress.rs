@@ -44,7 +44,8 @@ impl Runner {
             return;
         };
         let (revision, report) = (shared.next_revision(), shared.latest());
-        let tail = Tail::Progress { revision, updated: unix_now(), report }.encode();
+        let attempt = shared.attempt();
+        let tail = Tail::Progress { revision, updated: unix_now(), report, attempt }.encode();
         if let Err(error) = self.store.write(key, held.fence, tail, None).await {
             debug!(operation = %key, %error, "progress could not be stored");
         }

@@ -30,7 +30,7 @@ pub(crate) struct Ward {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Told {
     Nobody(Doubt),
-    Caller,
+    Caller(Doubt),
 }
 
 /// Whether an attempt to create the operation may have been applied without our knowing.
@@ -56,10 +56,19 @@ impl Ward {
         }
     }
 
+    /// Its caller was told by another process: dropped, it has failed by a panic. It may go on until
+    /// the limit, if there is one.
+    pub(super) fn resumed(parked: Parked, limit: Option<Duration>) -> Self {
+        // Whether its creation was in doubt is known to its former holder only.
+        let told = Told::Caller(Doubt::Applied);
+        Self { parked: Some(parked), head: None, told, until: Until::new(limit) }
+    }
+
     /// Its caller has been told: dropped, it has failed by a panic. It may go on until the limit,
     /// if there is one. Returns what was known of it when it was accepted.
     pub(super) fn announce(&mut self, limit: Option<Duration>) -> Box<Head> {
-        self.told = Told::Caller;
+        let (Told::Nobody(doubt) | Told::Caller(doubt)) = self.told;
+        self.told = Told::Caller(doubt);
         self.until = Until::new(limit);
         self.head.take().expect(UNANNOUNCED)
     }
@@ -87,6 +96,11 @@ impl Ward {
         stored
     }
 
+    /// How long the operation is kept after its end.
+    pub(super) fn retention(&self) -> Duration {
+        self.told.retention(&self.runner.limits)
+    }
+
     /// The operation, which is going to be closed.
     pub(super) fn release(mut self) -> Parked {
         self.parked.take().expect(UNRELEASED)
@@ -106,23 +120,35 @@ impl Drop for Ward {
         let Some(parked) = self.parked.take() else { return };
         // Without a runtime nothing can be done: the lease will end, and others see to the rest.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            let kept = parked.runner.limits.retention;
+            let kept = self.told.retention(&parked.runner.limits);
             let (failure, retention) = match (self.told, parked.idempotency()) {
-                (Told::Caller, _) => (Failure::Panic, kept),
+                (Told::Caller(_), _) => (Failure::Panic, kept),
                 // Many such callers come at once.
                 (Told::Nobody(_), Some(_)) if parked.space.is_none() => {
                     (Failure::NotBegun, Limits::DOUBT)
                 }
-                (Told::Nobody(Doubt::None), Some(_)) => (Failure::NotBegun, kept),
-                (Told::Nobody(Doubt::Applied), Some(_)) => {
-                    (Failure::NotBegun, kept.max(Limits::DOUBT))
-                }
+                (Told::Nobody(_), Some(_)) => (Failure::NotBegun, kept),
                 (Told::Nobody(Doubt::None), None) => (Failure::Abandoned, Duration::ZERO),
                 (Told::Nobody(Doubt::Applied), None) => (Failure::Abandoned, Limits::DOUBT),
             };
             let outcome = Outcome::Failure(failure);
             let ending = Ending { outcome, retention, if_missing: IfMissing::Accept };
             runtime.spawn(ending.store(parked));
+        }
+    }
+}
+
+// === impl Told ===
+
+impl Told {
+    /// How long an operation is kept after its end. An attempt to create it that was given up, and is
+    /// applied late, has to find it there: it would create it anew, and nobody would close that.
+    fn retention(self, limits: &Limits) -> Duration {
+        match self {
+            Self::Nobody(Doubt::None) | Self::Caller(Doubt::None) => limits.retention,
+            Self::Nobody(Doubt::Applied) | Self::Caller(Doubt::Applied) => {
+                limits.retention.max(Limits::DOUBT)
+            }
         }
     }
 }

@@ -149,7 +149,7 @@ impl Status {
         self.get(subject).await?;
         let key = Key::of(subject.id);
         let read = self.store.cancel(key).await;
-        // Whoever runs it elsewhere is told by the next heartbeat.
+        // Whoever runs it elsewhere is told by a hint, or by the next heartbeat.
         if matches!(&read, Ok(Some(record)) if !record.is_closed()) {
             self.hub.give(key, Order::Cancel);
         }

@@ -3,8 +3,8 @@ use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 use bytes::Bytes;
 
 use super::{
-    Beat, Close, Creation, Fence, Key, NewOperation, OperationStore, Owner, Record, SharedStore,
-    StoreError, Written,
+    Beat, Close, Creation, Fence, Hint, Key, NewOperation, OperationStore, Owner, Record,
+    SharedStore, StoreError, Written,
 };
 use crate::timer::Timer;
 
@@ -75,6 +75,11 @@ impl OperationStore for BoundedStore {
 
     async fn sweep(&self, limit: u32) -> Result<u64, StoreError> {
         self.bound(self.store.sweep(limit)).await
+    }
+
+    /// As long as it takes: that nothing happens is no failure.
+    async fn hint(&self) -> Hint {
+        self.store.hint().await
     }
 }
 

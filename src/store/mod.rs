@@ -170,6 +170,18 @@ pub trait OperationStore: Send + Sync + 'static {
         let _ = limit;
         async { Ok(0) }
     }
+
+    /// Waits for the next hint that somebody, in whatever process, has changed something. Stores
+    /// that cannot tell keep the default, which waits for ever.
+    ///
+    /// Hints are for speed alone. They may be late, come twice, be lost, or be about what has not
+    /// changed, and callers look again now and then in any case; all that a store owes them is
+    /// [`Hint::Missed`] where it knows of a loss. The future may be dropped at any time without
+    /// losing a hint that it has not returned. Those that wait on one store at the same time, such
+    /// as two layers that share it, share its hints: each is told to one of them.
+    fn hint(&self) -> impl Future<Output = Hint> + Send {
+        std::future::pending()
+    }
 }
 
 /// An operation to be stored.
@@ -249,6 +261,16 @@ pub enum Written {
     Fenced,
     /// There is no such operation, or it is dead.
     Missing,
+}
+
+/// What [`OperationStore::hint`] tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Hint {
+    /// This operation has changed: it was closed, or is to be cancelled.
+    Changed(Key),
+    /// Hints may have been missed: any operation may have changed.
+    Missed,
 }
 
 // === impl Close ===

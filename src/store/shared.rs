@@ -3,8 +3,8 @@ use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 use bytes::Bytes;
 
 use super::{
-    Beat, Close, Creation, Fence, Key, NewOperation, OperationStore, Owner, Record, StoreError,
-    Written,
+    Beat, Close, Creation, Fence, Hint, Key, NewOperation, OperationStore, Owner, Record,
+    StoreError, Written,
 };
 
 /// Any [`OperationStore`], cheap to clone: what the layer holds, so that its types do not depend on
@@ -20,7 +20,8 @@ use super::{
 #[derive(Clone)]
 pub struct SharedStore(Arc<dyn ErasedStore>);
 
-type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+type Reply<'a, T> = Boxed<'a, Result<T, StoreError>>;
 
 /// [`OperationStore`] with its futures boxed, which makes it a trait object.
 trait ErasedStore: Send + Sync {
@@ -32,6 +33,7 @@ trait ErasedStore: Send + Sync {
     fn adopt(&self, by: Owner, limit: u32) -> Reply<'_, Vec<Record>>;
     fn forget(&self, key: Key) -> Reply<'_, ()>;
     fn sweep(&self, limit: u32) -> Reply<'_, u64>;
+    fn hint(&self) -> Boxed<'_, Hint>;
 }
 
 // === impl SharedStore ===
@@ -87,6 +89,10 @@ impl OperationStore for SharedStore {
     async fn sweep(&self, limit: u32) -> Result<u64, StoreError> {
         self.0.sweep(limit).await
     }
+
+    async fn hint(&self) -> Hint {
+        self.0.hint().await
+    }
 }
 
 // === impl ErasedStore ===
@@ -122,5 +128,9 @@ impl<S: OperationStore> ErasedStore for S {
 
     fn sweep(&self, limit: u32) -> Reply<'_, u64> {
         Box::pin(OperationStore::sweep(self, limit))
+    }
+
+    fn hint(&self) -> Boxed<'_, Hint> {
+        Box::pin(OperationStore::hint(self))
     }
 }

@@ -1,5 +1,7 @@
 //! Before the deadline, nothing changes.
 
+use std::future::poll_fn;
+
 use futures_util::FutureExt;
 use http::{Method, Request, StatusCode};
 use tower_respond_async::{
@@ -108,6 +110,28 @@ async fn client_gone_and_a_call_that_is_never_deferred_is_carried_on_too() {
     call.abort();
     seconds_pass(60).await;
     assert_eq!(witness.all(), ["began", "ended", "dropped"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_panics_before_its_deadline_is_not_carried_on() {
+    for method in [Method::POST, Method::GET] {
+        let (store, witness) = (memory(), Witness::default());
+        let builder = Process::builder(&store).on_disconnect(Disconnect::CarryOn);
+        let process = Process::new(builder, {
+            let witness = witness.clone();
+            move |_| {
+                let witness = witness.clone();
+                poll_fn(move |_| {
+                    witness.saw("polled");
+                    panic!("the handler panics")
+                })
+            }
+        });
+        let call = tokio::spawn(process.call(method, "/work"));
+        assert!(call.await.is_err_and(|error| error.is_panic()), "as without the layer");
+        settle().await;
+        assert_eq!(witness.all(), ["polled"], "never again after its panic");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,5 +13,6 @@ mod leases;
 mod limits;
 mod panics;
 mod reading;
+mod replaying;
 mod store_late;
 mod uploads;

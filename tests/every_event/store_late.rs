@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use tower_respond_async::store::fault::{Fault, Verb};
+use tower_respond_async::store::fault::{Fault, Heard, Hold, Verb};
 
 use crate::{
-    process::{LEASE, Process, seconds_pass},
+    process::{LEASE, Process, done_after, seconds_pass},
     store::{changes, memory, stored},
 };
 
@@ -29,6 +29,23 @@ async fn store_answers_create_late() {
     assert_eq!(keys, [Some(accepted.key()); 2]);
     seconds_pass(30).await;
     assert_eq!(process.result(&accepted).await.body, "done");
+}
+
+#[tokio::test(start_paused = true)]
+async fn store_is_asked_to_create_again_long_after_the_end() {
+    let store = memory();
+    let late = Hold::new();
+    store.faults().next(Verb::Create, Fault::lose_request());
+    store.faults().next(Verb::Create, Fault::duplicate(&late, Heard::First));
+    let builder = Process::builder(&store).retention(Duration::from_secs(5));
+    let process = Process::new(builder, |_| done_after(10));
+    let accepted = process.post_late().await;
+    seconds_pass(30).await;
+    late.release();
+    seconds_pass(1).await;
+    assert_eq!(store.faults().called(Verb::Create), 2);
+    let record = stored(&store, accepted.key()).await.expect("it is kept as long as any in doubt");
+    assert!(record.is_closed());
 }
 
 #[tokio::test(start_paused = true)]

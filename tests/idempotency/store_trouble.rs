@@ -8,12 +8,12 @@ use tower_respond_async::{
     Builder,
     store::{
         Key, MemoryStore, StoreError,
-        fault::{Fault, Verb},
+        fault::{Fault, Hold, Verb},
     },
 };
 
 use crate::{
-    bed::{ALICE, Plan, Server, assert_own, assert_replayed, key},
+    bed::{ALICE, Plan, Server, Work, assert_own, assert_replayed, key, user},
     store::{Store, memory, stored},
     support::{Accepted, Answer, DEADLINE, settle},
 };
@@ -133,6 +133,31 @@ async fn whoever_comes_back_at_once_after_a_creation_in_doubt_is_run_once() {
     assert_own(&server.ask(Method::POST, "/work", &patient).await, 1);
     assert_replayed(&server.post("/work", "k").await, 1);
     assert_eq!(server.work.begun(), 1);
+}
+
+/// An attempt that is still on its way when the key turns out to be another's arrives when that has
+/// released it: nobody would work on what it creates, and nobody close it.
+#[tokio::test(start_paused = true)]
+async fn a_creation_that_arrives_after_the_key_was_released_creates_nothing() {
+    let (work, store) = (Work::new([(10, 429), (1, 200)]), memory());
+    let elsewhere = store.another_way();
+    let one = Server::of(&work, |builder| builder.principal(user).store(store.clone()));
+    let other = Server::of(&work, |builder| builder.principal(user).store(elsewhere.clone()));
+    let first = one.accepted("/work", "k").await;
+    let late = Hold::new();
+    elsewhere.faults().next(Verb::Create, Fault::apply_later(&late));
+    assert_eq!(other.accepted("/work", "k").await.id, first.id);
+    sleep(Duration::from_secs(10)).await;
+    late.release();
+    settle().await;
+    let log = elsewhere.faults().log();
+    let key =
+        log.iter().find_map(|event| (event.call.verb == Verb::Create).then_some(event.call.key));
+    let key = key.flatten().expect("it was attempted");
+    let record = stored(&store, key).await.expect("its place is taken");
+    assert!(record.is_closed());
+    assert_own(&other.post("/work", "k").await, 2);
+    assert_eq!((work.begun(), other.handle.parked()), (2, 0));
 }
 
 #[tokio::test(start_paused = true)]

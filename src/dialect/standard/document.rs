@@ -123,6 +123,9 @@ fn write(
             None => {}
         }
     }
+    if operation.attempt > 1 && verdict.is_none() {
+        document.number(name!("attempt"), operation.attempt.into());
+    }
     if verdict.is_none() {
         document.number(name!("retryAfterMs"), dialect.retry_after_millis());
     }

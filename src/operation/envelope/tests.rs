@@ -12,6 +12,7 @@ fn head() -> Head {
         report: Report::at(Stage::NotStarted),
         binding: None,
         keyed: None,
+        request: None,
     }
 }
 
@@ -52,6 +53,30 @@ fn whose_it_is_and_its_key_are_read_as_they_were_written() {
 }
 
 #[test]
+fn a_request_to_be_run_again_is_read_as_it_was_written() {
+    let mut headers = HeaderMap::new();
+    headers.append("accept", HeaderValue::from_static("text/plain"));
+    headers.append("accept", HeaderValue::from_bytes(b"\xff").unwrap());
+    for principal in [None, Some(Bytes::new()), Some(Bytes::from_static(b"ada"))] {
+        let body = Bytes::from_static(b"\x00\x01binary");
+        let request = Some(StoredRequest { headers: headers.clone(), body, principal });
+        let head = Head { request, ..head() };
+        assert_eq!(Head::decode(&head.encode()), Ok(head));
+    }
+}
+
+#[test]
+fn where_an_operation_stands_is_told_by_its_tail() {
+    let standing = |tail: &Bytes| Tail::standing(tail).map(|of| (of.revision, of.attempts));
+    assert_eq!(standing(&Bytes::new()), Ok((0, 1)), "nothing was written since it was created");
+    let updated = Timestamp::from_unix_millis(9);
+    let report = Report::at(Stage::Running);
+    let tail = Tail::Progress { revision: 3, updated, report, attempt: 2 };
+    assert_eq!(standing(&tail.encode()), Ok((3, 2)));
+    assert_eq!(standing(&Bytes::from_static(b"{}")), Err(DecodeError::NotAnEnvelope));
+}
+
+#[test]
 fn a_response_is_read_as_it_was_written() {
     let written = response(b"\x00\x01binary");
     let bytes = ended(Outcome::Response(Box::new(written.clone()))).encode();
@@ -71,8 +96,10 @@ fn progress_and_failures_are_read_as_they_were_written() {
     let report =
         Report { stage: Stage::Running, progress: Some(0.25), message: Some("däs".into()) };
     let updated = Timestamp::from_unix_millis(9);
-    let bytes = Tail::Progress { revision: 3, updated, report: report.clone() }.encode();
-    let Ok(Tail::Progress { revision: 3, report: read, .. }) = Tail::decode(&bytes) else {
+    let bytes =
+        Tail::Progress { revision: 3, updated, report: report.clone(), attempt: 4 }.encode();
+    let Ok(Tail::Progress { revision: 3, report: read, attempt: 4, .. }) = Tail::decode(&bytes)
+    else {
         panic!("not the progress that was written");
     };
     assert_eq!(read, report);

@@ -8,8 +8,8 @@ use bytes::Bytes;
 
 use super::{
     super::{
-        Beat, Close, Creation, Fence, Key, NewOperation, OperationStore, Owner, Record, StoreError,
-        Written,
+        Beat, Close, Creation, Fence, Hint, Key, NewOperation, OperationStore, Owner, Record,
+        StoreError, Written,
     },
     call::{Call, Verb},
     faults::Faults,
@@ -145,6 +145,12 @@ impl<S: OperationStore> OperationStore for FaultyStore<S> {
     async fn sweep(&self, limit: u32) -> Result<u64, StoreError> {
         let ask = move |store: Arc<S>| async move { store.sweep(limit).await };
         self.play(call(Verb::Sweep), ask).await
+    }
+
+    /// The store's own hints, of the store that is there when it is called. They are no calls, and
+    /// meet no faults.
+    async fn hint(&self) -> Hint {
+        self.inner().hint().await
     }
 }
 

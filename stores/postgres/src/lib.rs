@@ -36,6 +36,8 @@
 
 mod create;
 mod database;
+mod dial;
+mod ear;
 mod link;
 mod row;
 mod schema;
@@ -49,6 +51,6 @@ pub use tokio_postgres;
 
 pub use self::{
     schema::{InvalidSchema, Schema},
-    settings::{Settings, Statements},
+    settings::{Hints, Settings, Statements},
     store::PostgresStore,
 };

@@ -4,7 +4,6 @@ use std::{
     error::Error,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use futures_util::{
@@ -12,17 +11,16 @@ use futures_util::{
     future::{BoxFuture, Shared},
 };
 use tokio::time::{Instant, timeout};
-use tokio_postgres::{
-    Client, Config, Socket,
-    config::TargetSessionAttrs,
-    tls::{MakeTlsConnect, TlsConnect},
-};
 
-use crate::{session::Session, settings::Settings};
+use crate::{
+    dial::{Dial, pause},
+    session::Session,
+    settings::Settings,
+};
 
 /// A connection, or the attempt to make one.
 pub(crate) struct Link {
-    dial: Dial,
+    dial: Arc<Dial>,
     settings: Settings,
     state: Mutex<State>,
 }
@@ -45,42 +43,11 @@ enum State {
 
 type Attempt = Shared<BoxFuture<'static, Result<Arc<Session>, NoConnection>>>;
 
-type Dialed = Result<Client, Box<dyn Error + Send + Sync>>;
-
-/// Connects, and leaves what drives the connection to a task.
-type Dial = Box<dyn Fn() -> BoxFuture<'static, Dialed> + Send + Sync>;
-
-/// The pause after the first failure, doubled with each further one.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-
 // === impl Link ===
 
 impl Link {
-    pub(crate) fn new<T>(mut config: Config, tls: T, settings: Settings) -> Arc<Self>
-    where
-        T: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
-        T::Stream: Send,
-        T::TlsConnect: Send,
-        <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
-    {
-        // Of several hosts the primary: a standby may lag, and takes no writes.
-        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
-        let dial = move || {
-            let (config, tls) = (config.clone(), tls.clone());
-            async move {
-                let (client, connection) = config.connect(tls).await?;
-                tokio::spawn(async move {
-                    if let Err(error) = connection.await {
-                        tracing::warn!(error = &error as &dyn Error, "the connection was lost");
-                    }
-                });
-                Ok(client)
-            }
-            .boxed()
-        };
-        Arc::new(Self { dial: Box::new(dial), settings, state: Mutex::new(State::Idle) })
+    pub(crate) fn new(dial: Arc<Dial>, settings: Settings) -> Arc<Self> {
+        Arc::new(Self { dial, settings, state: Mutex::new(State::Idle) })
     }
 
     /// The connection. Whoever comes while it is being made waits for it; after a failed attempt,
@@ -122,9 +89,8 @@ impl Link {
     }
 
     async fn connect(self: Arc<Self>, failures: u32) -> Result<Arc<Session>, NoConnection> {
-        let Settings { schema, statements, connect_within, .. } = &self.settings;
-        let made = async { Session::new((self.dial)().await?, schema, *statements).await };
-        let made = timeout(*connect_within, made)
+        let made = async { Session::new(self.dial.silent().await?, &self.settings).await };
+        let made = timeout(self.settings.connect_within, made)
             .await
             .unwrap_or_else(|_| Err("the database did not answer in time".into()));
         let mut state = self.state();
@@ -137,8 +103,8 @@ impl Link {
             Err(error) => {
                 tracing::warn!(error = &*error as &dyn Error, "no connection to the database");
                 let reason = NoConnection(error.into());
-                let pause = FIRST_PAUSE.saturating_mul(1 << failures.min(16)).min(LONGEST_PAUSE);
-                let (until, failures) = (Instant::now() + pause, failures.saturating_add(1));
+                let until = Instant::now() + pause(failures);
+                let failures = failures.saturating_add(1);
                 *state = State::Down { until, failures, reason: reason.clone() };
                 Err(reason)
             }

@@ -59,6 +59,12 @@ impl Schema {
     pub(crate) fn place(&self, sql: &str) -> String {
         sql.replace(&format!("\"{DEFAULT}\""), &format!("\"{}\"", self.0))
     }
+
+    /// Where changes in this schema are told: at most 63 bytes, which is the most Postgres takes, and
+    /// in need of no escaping inside of quotes.
+    pub(crate) fn channel(&self) -> String {
+        format!("{}.operations", self.0)
+    }
 }
 
 impl Default for Schema {

@@ -10,7 +10,7 @@ use tokio_postgres::{
 
 use crate::{
     schema::{Schema, VERSION},
-    settings::Statements,
+    settings::{Hints, Settings, Statements},
     verb::Verb,
 };
 
@@ -42,11 +42,18 @@ impl Session {
     /// Makes sure that the tables are as this release knows them, and prepares the statements.
     pub(crate) async fn new(
         client: Client,
-        schema: &Schema,
-        statements: Statements,
+        settings: &Settings,
     ) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        let Settings { schema, statements, .. } = settings;
         check_version(&client, schema).await?;
-        let texts = Verb::ALL.map(|verb| schema.place(verb.sql())).to_vec();
+        let hint = match settings.effective_hints() {
+            Hints::Listen => {
+                format!("pg_notify('{}', encode(p.key, 'hex'))::text", schema.channel())
+            }
+            Hints::Off => "NULL::text".to_owned(),
+        };
+        let text = |verb: Verb| schema.place(verb.sql()).replace("hint(p.key)", &hint);
+        let texts = Verb::ALL.map(text).to_vec();
         let texts = match statements {
             Statements::Unnamed => Texts::Unnamed(texts),
             Statements::Prepared => {

@@ -6,18 +6,20 @@ use tokio_postgres::{
     tls::{MakeTlsConnect, TlsConnect},
 };
 use tower_respond_async::store::{
-    Batcher, Beat, Close, Creation, Fence, Key, NewOperation, OperationStore, Owner, Record,
+    Batcher, Beat, Close, Creation, Fence, Hint, Key, NewOperation, OperationStore, Owner, Record,
     StoreError, Written,
 };
 
 use crate::{
     create,
     database::{Database, Said},
+    dial::Dial,
+    ear::Ear,
     link::Link,
     row::{get, key, key_of, only, record, seconds},
     schema::Schema,
     session::Parameter,
-    settings::Settings,
+    settings::{Hints, Settings},
     verb::Verb,
     write::{self, Write},
 };
@@ -27,12 +29,15 @@ use crate::{
 /// A clone shares the connection. There is one, made when it is first needed; verbs called at the
 /// same time are sent without waiting for one another's answers, and those that create or write
 /// become one statement. When it is lost, verbs fail as
-/// [`StoreError::Unavailable`] until a new one is made, which the next verbs see to.
+/// [`StoreError::Unavailable`] until a new one is made, which the next verbs see to. Where there is
+/// a layer on the store, it makes a second one, to hear of changes by others ([`Hints`]).
 #[derive(Clone)]
 pub struct PostgresStore {
     database: Database,
     creates: Arc<Batcher<NewOperation, Option<Creation>>>,
     writes: Arc<Batcher<Write, Option<Written>>>,
+    /// `None` if nothing is told.
+    ear: Option<Arc<Ear>>,
     largest: usize,
 }
 
@@ -60,7 +65,12 @@ impl PostgresStore {
         <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
     {
         let (largest, patience) = (settings.largest, settings.patience);
-        let database = Database { link: Link::new(config, tls, settings), patience };
+        let dial = Arc::new(Dial::new(config, tls));
+        let ear = match settings.effective_hints() {
+            Hints::Listen => Some(Arc::new(Ear::new(Arc::clone(&dial), &settings))),
+            Hints::Off => None,
+        };
+        let database = Database { link: Link::new(dial, settings), patience };
         let creates =
             batcher(
                 &database,
@@ -71,7 +81,7 @@ impl PostgresStore {
                 &database,
                 |database, asked| async move { write::all(&database, &asked).await },
             );
-        Self { database, creates, writes, largest }
+        Self { database, creates, writes, ear, largest }
     }
 
     /// Creates the tables in `schema`, or brings those of an earlier release up to date; where that
@@ -215,6 +225,13 @@ impl OperationStore for PostgresStore {
             }
         }
         Ok(freed)
+    }
+
+    async fn hint(&self) -> Hint {
+        match &self.ear {
+            Some(ear) => ear.hint().await,
+            None => std::future::pending().await,
+        }
     }
 }
 

@@ -6,6 +6,9 @@
 //! statement could not change is told from the former, so it may be out of date; the answer is then
 //! "again" (see `store.rs`), never a guess.
 //!
+//! `hint(p.key)` stands for what tells others of a change, see `Settings::hints`: it is not among the
+//! functions of Postgres.
+//!
 //! `clock_timestamp()` and not `now()`: a statement may have waited for a lock since it began. In a
 //! sub-select of its own, it is read once, and can be looked up in an index.
 
@@ -155,7 +158,7 @@ WITH put AS (
         dies_at = clock_timestamp() + make_interval(secs => $5),
         idempotency = CASE WHEN $6 THEN NULL ELSE p.idempotency END
     WHERE p.key = $1 AND p.owner = $2 AND p.epoch = $3 AND p.dies_at IS NULL
-    RETURNING 1
+    RETURNING CASE WHEN p.dies_at IS NOT NULL THEN hint(p.key) END
 )
 SELECT EXISTS (SELECT FROM put) AS applied, found.*
 FROM (VALUES (1)) one LEFT JOIN LATERAL (
@@ -173,9 +176,10 @@ const CANCEL: &str = r#"
 WITH marked AS (
     UPDATE "respond_async".operations p SET cancel = true
     WHERE p.key = $1 AND p.dies_at IS NULL AND NOT p.cancel
-    RETURNING p.key, p.owner, p.epoch, p.cancel, p.head, p.tail, NULL::float8 AS dies_in
+    RETURNING p.key, p.owner, p.epoch, p.cancel, p.head, p.tail, NULL::float8 AS dies_in,
+              hint(p.key)
 )
-SELECT * FROM marked
+SELECT key, owner, epoch, cancel, head, tail, dies_in FROM marked
 UNION ALL
 SELECT p.key, p.owner, p.epoch, p.cancel, p.head, p.tail,
        extract(epoch FROM p.dies_at - clock_timestamp())::float8
@@ -277,5 +281,5 @@ SET tail = a.tail,
     idempotency = CASE WHEN a.release THEN NULL ELSE p.idempotency END
 FROM unnest($1, $2, $3, $4, $5, $6) AS a (key, owner, epoch, tail, retention, release)
 WHERE p.key = a.key AND p.owner = a.owner AND p.epoch = a.epoch AND p.dies_at IS NULL
-RETURNING p.key
+RETURNING p.key, CASE WHEN p.dies_at IS NOT NULL THEN hint(p.key) END
 "#;

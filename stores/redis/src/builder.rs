@@ -6,6 +6,7 @@ use redis::RedisError;
 
 use crate::{
     RedisStore,
+    ear::Ear,
     link::{Link, Server},
     store::Limits,
 };
@@ -101,6 +102,9 @@ impl Builder {
     /// How long the server may take for a reply, besides what [`Durability`] allows; then the next
     /// verb connects anew, as the server may be gone without a word. 2 s by default. Keep it below
     /// the layer's `store_timeout`, which gives up on the verb without replacing the connection.
+    ///
+    /// The connection that listens for hints is asked for a sign of life after five times as long
+    /// without a word.
     pub fn response_timeout(mut self, timeout: Duration) -> Self {
         self.response_timeout = timeout;
         self
@@ -125,8 +129,9 @@ impl Builder {
             return Err(ConfigError::Namespace(self.namespace));
         }
         let prefix = format!("{{{}}}:", self.namespace);
+        let ear = Ear::new(self.server.clone(), &prefix, self.response_timeout);
         let link = Link::new(self.server, self.response_timeout, self.durability);
-        Ok(RedisStore::new_with(prefix, link, Limits { largest: self.largest }))
+        Ok(RedisStore::new_with(prefix, link, ear, Limits { largest: self.largest }))
     }
 }
 

@@ -53,9 +53,14 @@
 //! operation and its idempotency key, so both have to be in one slot, and a poll, which knows the
 //! operation's key alone, could not tell which slot that of its idempotency key is.
 //!
-//! # Not yet
+//! # Hints
 //!
-//! Hints: a poll at another replica learns of a result when it looks again.
+//! The scripts that close and cancel operations say so in the channel `{namespace}:hints`
+//! (`PUBLISH`), and a store under a layer listens there, on a connection of its own: polls that wait
+//! at other replicas are answered at once, and a cancelled handler stops wherever it runs. Nothing
+//! else depends on it. It needs RESP3, which every Redis 7 speaks and a client of a cluster has to be
+//! told, and in an access list `&{namespace}:hints`, `+publish` and `+subscribe`; without them,
+//! replicas hear of changes when they look again.
 //!
 //! # TLS and credentials
 //!
@@ -74,6 +79,7 @@ pub use self::{
 };
 
 mod builder;
+mod ear;
 mod link;
 mod reply;
 mod script;

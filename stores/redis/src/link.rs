@@ -7,12 +7,15 @@ use std::{
 };
 
 use redis::{
-    Client, Cmd, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind, Value,
-    aio::{ConnectionManager, ConnectionManagerConfig},
+    AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, ProtocolVersion, RedisError,
+    RedisResult, ServerErrorKind, Value,
+    aio::{
+        AsyncPushSender, ConnectionLike, ConnectionManager, ConnectionManagerConfig,
+        MultiplexedConnection,
+    },
 };
 #[cfg(feature = "cluster")]
 use redis::{
-    aio::ConnectionLike,
     cluster::{ClusterClient, ClusterConfig},
     cluster_async::ClusterConnection,
 };
@@ -39,6 +42,13 @@ pub(crate) enum Server {
 #[derive(Clone)]
 enum Connection {
     Single(ConnectionManager),
+    #[cfg(feature = "cluster")]
+    Cluster(ClusterConnection),
+}
+
+/// A connection on which messages come, for as long as it is kept.
+pub(crate) enum Subscription {
+    Single(MultiplexedConnection),
     #[cfg(feature = "cluster")]
     Cluster(ClusterConnection),
 }
@@ -203,6 +213,42 @@ impl Server {
             }
         }
     }
+
+    /// A connection on which what is said in a channel comes to `tell`, and its own end. A cluster
+    /// passes messages on between its nodes, so any of them will do.
+    pub(crate) async fn subscribe(
+        &self,
+        channel: &str,
+        response_timeout: Duration,
+        tell: impl AsyncPushSender,
+    ) -> RedisResult<Subscription> {
+        match self {
+            Self::Single(client) => {
+                let info = client.get_connection_info().clone();
+                // Before, a connection that listens could do nothing else.
+                let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+                let client = Client::open(info.set_redis_settings(settings))?;
+                let config = AsyncConnectionConfig::new()
+                    .set_connection_timeout(Some(CONNECTION_TIMEOUT))
+                    .set_response_timeout(Some(response_timeout))
+                    .set_push_sender(tell);
+                let mut connection =
+                    client.get_multiplexed_async_connection_with_config(&config).await?;
+                connection.subscribe(channel).await?;
+                Ok(Subscription::Single(connection))
+            }
+            #[cfg(feature = "cluster")]
+            Self::Cluster(client) => {
+                let config = ClusterConfig::new()
+                    .set_connection_timeout(CONNECTION_TIMEOUT)
+                    .set_response_timeout(response_timeout)
+                    .set_push_sender(tell);
+                let mut connection = client.get_async_connection_with_config(config).await?;
+                connection.subscribe(channel).await?;
+                Ok(Subscription::Cluster(connection))
+            }
+        }
+    }
 }
 
 impl fmt::Debug for Server {
@@ -213,6 +259,27 @@ impl fmt::Debug for Server {
             #[cfg(feature = "cluster")]
             Self::Cluster(_) => f.write_str("Cluster"),
         }
+    }
+}
+
+// === impl Subscription ===
+
+impl Subscription {
+    pub(crate) async fn publish(&mut self, channel: &str, said: &[u8]) -> RedisResult<()> {
+        let mut publish = redis::cmd("PUBLISH");
+        publish.arg(channel).arg(said);
+        let answer = match self {
+            Self::Single(connection) => connection.req_packed_command(&publish).await?,
+            #[cfg(feature = "cluster")]
+            Self::Cluster(connection) => connection.req_packed_command(&publish).await?,
+        };
+        answer.extract_error().map(drop)
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Subscription")
     }
 }
 

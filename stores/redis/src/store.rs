@@ -5,12 +5,13 @@ use std::{fmt, time::Duration};
 use bytes::Bytes;
 use redis::{Client, Value};
 use tower_respond_async::store::{
-    Beat, Claim, Close, Creation, Fence, Key, NewOperation, OperationStore, Owner, Record,
+    Beat, Claim, Close, Creation, Fence, Hint, Key, NewOperation, OperationStore, Owner, Record,
     StoreError, Written,
 };
 
 use crate::{
     Builder, ConfigError,
+    ear::Ear,
     link::{Link, Server},
     reply,
     script::{self, Script},
@@ -19,11 +20,13 @@ use crate::{
 /// Keeps operations in Redis 7 or Valkey. See the [crate] for what that promises.
 ///
 /// It connects when it is first used, and again when the connection was lost: it may be made while
-/// the server is down. All verbs share one connection.
+/// the server is down. All verbs share one connection. Where there is a layer on the store, it makes
+/// a second one, to hear of changes by others.
 pub struct RedisStore {
     /// `{namespace}:`
     prefix: String,
     link: Link,
+    ear: Ear,
     limits: Limits,
 }
 
@@ -65,6 +68,9 @@ impl RedisStore {
 
     /// Keeps operations on a Redis Cluster: all of a namespace on the node that has its slot.
     ///
+    /// Replicas hear of each other's changes at once only if the client speaks RESP3
+    /// ([`use_protocol`](redis::cluster::ClusterClientBuilder::use_protocol)), else when they look.
+    ///
     /// The client's own retries come before the layer's; turn
     /// [`read_from_replicas`](redis::cluster::ClusterClientBuilder::read_from_replicas) on or off, all
     /// reads are of the primary.
@@ -74,8 +80,8 @@ impl RedisStore {
         Builder::new(Server::Cluster(Box::new(client)))
     }
 
-    pub(crate) fn new_with(prefix: String, link: Link, limits: Limits) -> Self {
-        Self { prefix, link, limits }
+    pub(crate) fn new_with(prefix: String, link: Link, ear: Ear, limits: Limits) -> Self {
+        Self { prefix, link, ear, limits }
     }
 
     async fn run(
@@ -143,6 +149,10 @@ impl OperationStore for RedisStore {
 
     async fn forget(&self, key: Key) -> Result<(), StoreError> {
         self.run(&script::FORGET, Some(key), &[key.as_bytes()]).await.map(drop)
+    }
+
+    async fn hint(&self) -> Hint {
+        self.ear.hint().await
     }
 }
 

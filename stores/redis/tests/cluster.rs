@@ -6,11 +6,11 @@ use std::{process::Command, time::Duration};
 use bytes::Bytes;
 use tokio::time::{sleep, timeout};
 use tower_respond_async::store::{
-    Close, Creation, Fence, Key, NewOperation, OperationStore, Owner, Written,
+    Close, Creation, Fence, Hint, Key, NewOperation, OperationStore, Owner, Written,
 };
 use tower_respond_async_redis::{
     Durability, RedisStore,
-    redis::{Client, cluster::ClusterClient, cmd},
+    redis::{Client, ProtocolVersion, cluster::ClusterClient, cmd},
 };
 
 use self::server::Server;
@@ -203,4 +203,43 @@ async fn the_store_finds_a_namespace_that_moved_to_another_node() {
     let by = Fence::first(owner);
     let closed = store.write(key(1), by, "result".into(), Some(Close::keep(LONG))).await;
     assert_eq!(closed.unwrap(), Written::Applied);
+}
+
+#[tokio::test]
+async fn a_change_is_told_across_the_nodes_and_a_lost_subscription_is_made_again() {
+    let cluster = Cluster::start().await;
+    let nodes = cluster.ports.iter().map(|port| format!("redis://127.0.0.1:{port}"));
+    let client =
+        ClusterClient::builder(nodes).use_protocol(ProtocolVersion::RESP3).build().unwrap();
+    let elsewhere = RedisStore::cluster(client).namespace("ns").build().unwrap();
+    let here = cluster.store("ns", Durability::Applied);
+    let owner = Owner::random();
+    here.heartbeat(owner, LONG).await.unwrap();
+    for number in 1..=4 {
+        here.create(operation(number, owner)).await.unwrap();
+    }
+    let hint = async || timeout(Duration::from_secs(60), elsewhere.hint()).await.expect("a hint");
+    assert_eq!(hint().await, Hint::Missed);
+    here.cancel(key(4)).await.unwrap();
+    assert_eq!(hint().await, Hint::Changed(key(4)));
+    for number in 1..=3 {
+        for node in &cluster.nodes {
+            let mut connection = Client::open(node.url()).unwrap().get_connection().unwrap();
+            let mut kill = cmd("CLIENT");
+            let _: u64 = kill.arg("KILL").arg("TYPE").arg("PUBSUB").query(&mut connection).unwrap();
+        }
+        assert_eq!(hint().await, Hint::Missed);
+        let closed =
+            here.write(key(number), Fence::first(owner), "end".into(), Some(Close::keep(LONG)));
+        assert_eq!(closed.await.unwrap(), Written::Applied);
+        assert_eq!(hint().await, Hint::Changed(key(number)));
+    }
+}
+
+#[tokio::test]
+async fn a_client_of_the_older_protocol_hears_nothing_and_misses_nothing_else() {
+    let cluster = Cluster::start().await;
+    let store = cluster.store("ns", Durability::Applied);
+    all_verbs(&store).await;
+    assert!(timeout(Duration::from_millis(100), store.hint()).await.is_err());
 }

@@ -10,6 +10,9 @@
 --   a:OWNER      sorted set: those of them that it adopted
 --   c:OWNER      set: those of them that somebody asked to be cancelled
 --
+-- `hints` is a channel, in which the keys of operations are said that were closed, or are to
+-- be cancelled.
+--
 -- Times are microseconds; all of them stay below 2^53, up to which Lua's numbers are exact.
 local prefix = ARGV[1]
 local clock = redis.call('TIME')
@@ -70,6 +73,11 @@ end
 local function is_live(owner)
     local ends = redis.call('ZSCORE', name('leases', ''), owner)
     return ends and now < tonumber(ends)
+end
+
+-- For whoever listens, and for speed alone: where it is not allowed, nothing else fails.
+local function hint(key)
+    redis.pcall('PUBLISH', name('hints', ''), key)
 end
 
 -- Since when a live owner has been live, and the ttl of its last heartbeat.

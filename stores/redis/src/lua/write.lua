@@ -34,4 +34,5 @@ redis.call('PEXPIREAT', name('o:', key), expires)
 redis.call('ZREM', name('w:', m.owner), key)
 redis.call('ZREM', name('a:', m.owner), key)
 redis.call('SREM', name('c:', m.owner), key)
+hint(key)
 return { 'applied' }

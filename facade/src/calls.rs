@@ -1,4 +1,4 @@
-//! Calls whose callers follow redirects: `--redirect METHOD:PATH-PREFIX`.
+//! Some of all calls, as `--redirect` and `--replay` list them: `METHOD:PATH-PREFIX`.
 
 use std::str::FromStr;
 
@@ -8,15 +8,15 @@ use tower_respond_async::RequestHead;
 
 /// Calls of one method at and below one path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Redirect {
+pub struct Calls {
     method: Method,
     /// Begins with a slash and ends without one; empty stands for every path.
     prefix: String,
 }
 
-// === impl Redirect ===
+// === impl Calls ===
 
-impl Redirect {
+impl Calls {
     /// Whether a call is one of these. Paths are compared as they are written, in whole segments:
     /// `/reports` is `/reports` and `/reports/7`, not `/reportsx`.
     pub fn matches(&self, request: &RequestHead<'_>) -> bool {
@@ -26,7 +26,7 @@ impl Redirect {
     }
 }
 
-impl FromStr for Redirect {
+impl FromStr for Calls {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -70,10 +70,10 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn matches(redirect: &str, method: Method, uri: &str) -> bool {
-        let redirect: Redirect = redirect.parse().unwrap();
+    fn matches(calls: &str, method: Method, uri: &str) -> bool {
+        let calls: Calls = calls.parse().unwrap();
         let request = Request::builder().method(method).uri(uri).body(()).unwrap();
-        redirect.matches(&RequestHead::from(&request))
+        calls.matches(&RequestHead::from(&request))
     }
 
     #[test]
@@ -121,7 +121,7 @@ mod tests {
             ("GET:/a?b", "is more than a path"),
             ("GET:/a#b", "is more than a path"),
         ] {
-            let error = text.parse::<Redirect>().unwrap_err();
+            let error = text.parse::<Calls>().unwrap_err();
             assert!(error.contains(reason), "{text}: {error}");
         }
     }
