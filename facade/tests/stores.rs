@@ -1,5 +1,7 @@
 //! Where operations are kept: what outlives a facade, and what another one knows of it.
 
+// The servers that it starts need it.
+#![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
 
 mod support;

@@ -23,6 +23,7 @@ pub(crate) struct Chaos {
     world: Arc<World>,
     kills: Arc<AtomicU64>,
     faults: JoinSet<()>,
+    turn: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -31,11 +32,16 @@ enum Kind {
     KillAll,
     Pause,
     Cut,
-    Store,
+    KillStore,
+    PauseStore,
+    CutStore,
 }
 
+/// What concerns all, in turn.
+const TURNS: [Kind; 4] = [Kind::KillStore, Kind::CutStore, Kind::KillAll, Kind::PauseStore];
+
 /// The longest time between two faults that concern all.
-const STORE: Duration = Duration::from_secs(24);
+const STORE: Duration = Duration::from_secs(16);
 
 /// Until a process is known to have ended.
 const DEATH: Duration = Duration::from_secs(10);
@@ -44,7 +50,7 @@ const DEATH: Duration = Duration::from_secs(10);
 
 impl Chaos {
     pub(crate) fn new(world: &Arc<World>) -> Self {
-        Self { world: Arc::clone(world), kills: Arc::default(), faults: JoinSet::new() }
+        Self { world: Arc::clone(world), kills: Arc::default(), faults: JoinSet::new(), turn: 0 }
     }
 
     /// How many processes were killed.
@@ -69,8 +75,8 @@ impl Chaos {
             let alone = self.world.slots.len() == 1;
             if now >= store {
                 store = now + between(&mut rng, STORE / 4, STORE);
-                let kind = if rng.u8(..4) == 0 { Kind::KillAll } else { Kind::Store };
-                self.strike(&mut rng, kind, 0);
+                self.strike(&mut rng, TURNS[self.turn % TURNS.len()], 0);
+                self.turn += 1;
             }
             let victim = rng.usize(..self.world.slots.len());
             if alone || victim != guardian {
@@ -111,7 +117,9 @@ impl Chaos {
                 }
                 Kind::Pause => pause(&world, slot, &mut rng).await,
                 Kind::Cut => cut(&world, slot, &mut rng).await,
-                Kind::Store => store(&world, &mut rng).await,
+                Kind::KillStore | Kind::PauseStore | Kind::CutStore => {
+                    store(&world, kind, &mut rng).await;
+                }
             }
         });
     }
@@ -173,20 +181,20 @@ async fn cut(world: &World, slot: &Slot, rng: &mut Rng) {
 }
 
 /// The store is killed, or stands still, or is cut off from all.
-async fn store(world: &World, rng: &mut Rng) {
+async fn store(world: &World, kind: Kind, rng: &mut Rng) {
     let Ok(mut guard) = world.store.try_lock() else { return };
     let Some(store) = guard.as_mut().filter(|store| store.is_shared()) else { return };
     let lease = world.options.lease;
     let away = between(rng, Duration::from_millis(50), lease * 2);
     let from = world.journal.now();
-    let fault = match rng.u8(..3) {
-        0 => {
+    let fault = match kind {
+        Kind::KillStore => {
             store.crash();
             sleep(away).await;
             store.restart().await;
             Fault::StoreKill
         }
-        1 => {
+        Kind::PauseStore => {
             store.suspend();
             sleep(away).await;
             store.resume();

@@ -82,3 +82,43 @@ async fn next(lines: &mut Lines<BufReader<ChildStdout>>) -> io::Result<String> {
     let line = timeout(PATIENCE, lines.next_line()).await.map_err(io::Error::from)??;
     line.ok_or_else(|| io::Error::other("the process ended at once: see its log"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn started(command: &str) -> (Guarded, tempfile::TempDir) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let arguments = ["-c".to_owned(), command.to_owned()];
+        let log = folder.path().join("log");
+        let guarded = Guarded::start(Path::new("sh"), &arguments, &log).await;
+        (guarded.expect("there is a shell"), folder)
+    }
+
+    #[tokio::test]
+    async fn what_a_process_says_and_how_it_ends_is_told() {
+        let (mut process, _folder) = started("echo ready; exit 7").await;
+        assert_eq!(process.line().await.expect("it speaks"), "ready");
+        assert_eq!(process.ended(PATIENCE).await.expect("it ends"), Some(7));
+    }
+
+    #[tokio::test]
+    async fn waiting_for_a_process_does_not_end_it() {
+        let (mut process, _folder) =
+            started("trap 'exit 3' TERM; echo ready; while :; do sleep 0.05; done").await;
+        process.line().await.expect("it speaks");
+        process.ended(Duration::from_millis(100)).await.expect_err("it goes on");
+        process.signal(Signal::TERM);
+        assert_eq!(process.ended(PATIENCE).await.expect("it ends"), Some(3));
+    }
+
+    #[tokio::test]
+    async fn a_process_ends_with_whoever_guards_it() {
+        let (mut process, folder) = started("echo ready; exec sleep 600").await;
+        process.line().await.expect("it speaks");
+        let Guarded { mut shell, _input: input, .. } = process;
+        drop(input);
+        let status = timeout(PATIENCE, shell.wait()).await.expect("in time").expect("it ends");
+        assert_eq!(status.code(), Some(128 + 9), "{folder:?}");
+    }
+}

@@ -171,3 +171,61 @@ impl Gate {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::{TcpStream, UnixListener};
+
+    use super::*;
+
+    /// A store that says everything back, in a folder, and a way to it with a connection.
+    async fn echo() -> (tempfile::TempDir, Link, TcpStream) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let socket = folder.path().join("s");
+        let listener = UnixListener::bind(&socket).expect("a free name");
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    let (mut from, mut to) = stream.into_split();
+                    _ = tokio::io::copy(&mut from, &mut to).await;
+                });
+            }
+        });
+        let link = Link::to(&socket).await.expect("a free port");
+        let stream = TcpStream::connect(link.address()).await.expect("it listens");
+        (folder, link, stream)
+    }
+
+    async fn said(stream: &mut TcpStream) -> [u8; 1] {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).await.expect("something is said");
+        byte
+    }
+
+    #[tokio::test]
+    async fn what_is_held_back_arrives_when_the_gate_is_opened() {
+        for gate in [Gate::NoReplies, Gate::NoRequests, Gate::Shut] {
+            let (_folder, link, mut stream) = echo().await;
+            stream.write_all(b"a").await.expect("it is open");
+            assert_eq!(said(&mut stream).await, *b"a");
+            let hold = link.hold(gate, Duration::from_secs(60));
+            let write = async { stream.write_all(b"b").await.expect("it is open") };
+            tokio::join!(hold, write);
+            assert!(stream.try_read(&mut [0]).is_err(), "{gate:?}");
+            link.set(Gate::Open);
+            assert_eq!(said(&mut stream).await, *b"b");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_cut_of_all_ways_is_not_ended_by_opening_one() {
+        let (_folder, link, mut stream) = echo().await;
+        link.set_with_all(Gate::Shut);
+        let hold = link.hold(Gate::Open, Duration::from_secs(60));
+        let write = async { stream.write_all(b"a").await.expect("it is open") };
+        tokio::join!(hold, write);
+        assert!(stream.try_read(&mut [0]).is_err());
+        link.set_with_all(Gate::Open);
+        assert_eq!(said(&mut stream).await, *b"a");
+    }
+}

@@ -1,6 +1,5 @@
 //! The torture harness: see `--help` and `torture/README.md`.
 
-// Each scenario has its own rhythm, and its own time.
 mod caller;
 mod chaos;
 mod guarded;

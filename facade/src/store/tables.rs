@@ -23,6 +23,9 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// Between two attempts. Not shorter than the store's own pauses between connections.
 const PAUSE: Duration = Duration::from_secs(2);
 
+/// The shortest of the store's own pauses.
+const SHORT_PAUSE: Duration = Duration::from_millis(50);
+
 // === impl Tables ===
 
 impl Tables {
@@ -49,13 +52,7 @@ impl Tables {
     }
 
     async fn attempt(&self) -> bool {
-        let made = timeout(LIMIT, async {
-            // Whoever may not create tables, and finds them there, never tries to.
-            if self.store.ready().await.is_ok() {
-                return Ok(());
-            }
-            self.migrate().await
-        });
+        let made = timeout(LIMIT, self.make());
         match made.await.unwrap_or_else(|_| Err("the database did not answer in time".into())) {
             Ok(()) => true,
             Err(error) => {
@@ -67,6 +64,20 @@ impl Tables {
                 false
             }
         }
+    }
+
+    async fn make(&self) -> Result<(), BoxError> {
+        // Whoever may not create tables, and finds them there, never tries to.
+        if self.store.ready().await.is_ok() {
+            return Ok(());
+        }
+        self.migrate().await?;
+        // It has just been told that they are missing, and looks again after a pause.
+        while let Err(error) = self.store.ready().await {
+            tracing::debug!(%error, "the tables are not seen yet");
+            sleep(SHORT_PAUSE).await;
+        }
+        Ok(())
     }
 
     async fn migrate(&self) -> Result<(), BoxError> {
