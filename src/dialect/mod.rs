@@ -120,6 +120,14 @@ pub trait Dialect: Send + Sync + 'static {
         links: &Links,
     ) -> Reply;
 
+    /// The status document of an operation as it stands, to those who watch it (`Accept:
+    /// text/event-stream` at its status URL): the `data` of each event. By default there is none, and
+    /// there are neither events nor pages: whatever a request accepts, it gets the same answer.
+    fn document(&self, operation: &Snapshot, links: &Links) -> Option<Bytes> {
+        let _ = (operation, links);
+        None
+    }
+
     /// The answer when there is nothing to tell.
     fn error(&self, problem: &Problem) -> Reply;
 

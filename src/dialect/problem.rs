@@ -36,6 +36,8 @@ pub enum Problem {
     Incomplete,
     /// A request with an `Idempotency-Key` could not be recorded, so it was not begun.
     NotBegun,
+    /// A page of another site would have an operation cancelled, in the name of whoever looks at it.
+    CrossSite,
     /// The operation ended without a response.
     Failed {
         /// Which operation.
@@ -56,6 +58,7 @@ impl Problem {
             }
             Self::NotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::InvalidKey | Self::Incomplete => StatusCode::BAD_REQUEST,
+            Self::CrossSite => StatusCode::FORBIDDEN,
             Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::KeyBusy => StatusCode::CONFLICT,
             Self::KeyedTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -81,6 +84,7 @@ impl Problem {
             Self::KeyedTooLarge => "keyedRequestTooLarge",
             Self::Incomplete => "incompleteRequest",
             Self::NotBegun => "notBegun",
+            Self::CrossSite => "crossSite",
             Self::Failed { failure, .. } => failure.code(),
         }
     }
@@ -98,7 +102,8 @@ impl Problem {
             | Self::KeyBusy
             | Self::KeyedTooLarge
             | Self::Incomplete
-            | Self::NotBegun => None,
+            | Self::NotBegun
+            | Self::CrossSite => None,
         }
     }
 }
@@ -131,6 +136,7 @@ impl fmt::Display for Problem {
             Self::NotBegun => {
                 f.write_str("The request could not be recorded, and has not been begun.")
             }
+            Self::CrossSite => f.write_str("Pages of other sites may not cancel operations."),
             Self::Failed { failure, .. } => failure.fmt(f),
         }
     }

@@ -2,9 +2,16 @@
 
 mod waits;
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    pin::pin,
+    sync::{Arc, OnceLock},
+};
 
-use tokio::task::yield_now;
+use futures_util::future::select;
+use tokio::{
+    task::yield_now,
+    time::{Instant, sleep_until},
+};
 
 pub(crate) use self::waits::Waiter;
 use self::waits::Waits;
@@ -17,6 +24,8 @@ pub(crate) struct Hub {
     /// Given to all, also to those that come later.
     standing: OnceLock<Order>,
     waits: Arc<Waits>,
+    /// Of those who wait, the ones that also want to hear of what is reported.
+    watches: Arc<Waits>,
 }
 
 /// An operation that is run here.
@@ -24,6 +33,13 @@ pub(crate) struct Hub {
 pub(crate) struct Held {
     pub(crate) fence: Fence,
     pub(crate) shared: Arc<Shared>,
+}
+
+/// Hears of the end of an operation, wherever it runs, and of what is reported of it in this process.
+#[derive(Debug)]
+pub(crate) struct Watcher {
+    end: Waiter,
+    news: Waiter,
 }
 
 /// Keeps an operation in the hub until it is dropped.
@@ -38,12 +54,24 @@ pub(crate) struct Hold {
 impl Hub {
     pub(crate) fn new(most_waiters: usize) -> Self {
         let waits = Arc::new(Waits::new(most_waiters));
-        Self { held: Shards::default(), standing: OnceLock::new(), waits }
+        // Each has a place among the former, so there are no more of these.
+        let watches = Arc::new(Waits::new(usize::MAX));
+        Self { held: Shards::default(), standing: OnceLock::new(), waits, watches }
     }
 
     /// A place to wait for an operation, wherever it runs; `None` if there is none left.
     pub(crate) fn wait(&self, key: Key) -> Option<Waiter> {
         self.waits.wait(key)
+    }
+
+    /// A place to watch an operation, which is one of those to wait for it; `None` if there is none left.
+    pub(crate) fn watch(&self, key: Key) -> Option<Watcher> {
+        Some(Watcher { end: self.waits.wait(key)?, news: self.watches.wait(key)? })
+    }
+
+    /// Something but the end of an operation is in the store by now: whoever watches it looks again.
+    pub(crate) async fn changed(&self, key: Key) {
+        self.watches.ended(key).await;
     }
 
     /// An operation has ended, here or elsewhere: whoever waits for it looks again.
@@ -116,6 +144,32 @@ impl Hub {
             }
             yield_now().await;
         }
+    }
+}
+
+// === impl Watcher ===
+
+impl Watcher {
+    /// Hears of what happens from now on.
+    pub(crate) fn listen(&mut self) {
+        self.end.listen();
+        self.news.listen();
+    }
+
+    /// Whether nobody is to watch any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.end.is_over()
+    }
+
+    /// Waits for the end or, though not before `calm`, for anything else that was heard since it was told
+    /// to [listen](Self::listen).
+    pub(crate) async fn heard(&mut self, calm: Instant) {
+        let Self { end, news } = self;
+        let news = pin!(async {
+            news.await;
+            sleep_until(calm).await;
+        });
+        select(end, news).await;
     }
 }
 

@@ -46,8 +46,9 @@ impl Runner {
         let (revision, report) = (shared.next_revision(), shared.latest());
         let attempt = shared.attempt();
         let tail = Tail::Progress { revision, updated: unix_now(), report, attempt }.encode();
-        if let Err(error) = self.store.write(key, held.fence, tail, None).await {
-            debug!(operation = %key, %error, "progress could not be stored");
+        match self.store.write(key, held.fence, tail, None).await {
+            Ok(_) => self.hub.changed(key).await,
+            Err(error) => debug!(operation = %key, %error, "progress could not be stored"),
         }
     }
 }

@@ -45,6 +45,14 @@ pub(super) fn message(reply: Reply) -> Response<StoredBody> {
     response
 }
 
+/// A response of the layer's own that is not to be stored.
+pub(super) fn own(status: StatusCode, body: StoredBody) -> Response<StoredBody> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
+    response
+}
+
 fn failed(dialect: &dyn Dialect, operation: &Snapshot, failure: Failure) -> Response<StoredBody> {
     message(dialect.error(&Problem::Failed { id: operation.id, failure }))
 }
@@ -123,12 +131,17 @@ fn etag(operation: &Snapshot) -> HeaderValue {
     match (operation.revision, operation.cancel_requested) {
         // Most operations report nothing.
         (0, false) => HeaderValue::from_static("W/\"0\""),
-        (revision, cancel) => {
-            let cancel = if cancel { "c" } else { "" };
-            let etag = format!("{WEAK}\"{revision}{cancel}\"");
+        (..) => {
+            let etag = format!("{WEAK}\"{}\"", mark(operation));
             HeaderValue::try_from(etag).expect("digits in quotes")
         }
     }
+}
+
+/// What tells one standing of an operation from another.
+pub(super) fn mark(operation: &Snapshot) -> String {
+    let cancel = if operation.cancel_requested { "c" } else { "" };
+    format!("{}{cancel}", operation.revision)
 }
 
 /// `HEAD` is told all but the body (RFC 9110, section 9.3.2).
@@ -141,7 +154,10 @@ pub(super) fn for_method(
         let is_bodiless =
             matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         let headers = response.headers_mut();
-        if !is_bodiless && !headers.contains_key(header::TRAILER) {
+        if let Some(length) = length
+            && !is_bodiless
+            && !headers.contains_key(header::TRAILER)
+        {
             headers.entry(header::CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
         }
         *response.body_mut() = StoredBody::default();

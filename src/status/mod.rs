@@ -3,6 +3,9 @@
 //! A request is [routed](Status::route) by the dialect, read from the store, put into words by the
 //! dialect, and finished here: `HEAD`, conditional requests, `no-store`.
 
+mod accept;
+mod event_stream;
+mod events;
 mod finish;
 mod follow;
 mod long_poll;
@@ -10,10 +13,11 @@ mod service;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use http::{HeaderMap, Request, Response, request::Parts};
+use http::{HeaderMap, HeaderName, Request, Response, request::Parts};
 use http_body::Body;
 use tracing::warn;
 
+use self::accept::Form;
 pub use self::service::StatusService;
 use crate::{
     body::{StoredBody, discard},
@@ -27,6 +31,8 @@ use crate::{
     request::RequestHead,
     store::{BoundedStore, OperationStore, Record, StoreError},
 };
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// What answers for the operations of one layer.
 pub(crate) struct Status {
@@ -105,6 +111,14 @@ impl Status {
                 let wait = Preference::from_headers(&request.headers).wait;
                 self.follow(Subject { id, who: who.as_ref() }, hop, wait).await
             }
+            Route::Operation { command: Command::Cancel, .. } if self.is_forged(&request) => {
+                self.error(Problem::CrossSite)
+            }
+            Route::Operation { id, resource: Resource::Status, command: Command::Get }
+                if Form::of(&request.headers) == Form::Events =>
+            {
+                Arc::clone(&self).watch(Subject { id, who: who.as_ref() }, &request).await
+            }
             Route::Operation { id, resource, command } => {
                 let subject = Subject { id, who: who.as_ref() };
                 let read = match (command, Preference::from_headers(&request.headers).wait) {
@@ -139,6 +153,14 @@ impl Status {
         }
     }
 
+    /// Whether a page of another site sends this in the name of a caller who is known by what a browser
+    /// adds by itself, such as cookies. Browsers say where a request comes from, and pages cannot change
+    /// that (`Sec-Fetch-Site`).
+    fn is_forged(&self, request: &Parts) -> bool {
+        let site = request.headers.get(SEC_FETCH_SITE);
+        self.identify.is_some() && site.is_some_and(|site| site == "cross-site")
+    }
+
     pub(crate) async fn get(&self, subject: Subject<'_>) -> Read {
         subject.understand(self.store.get(Key::of(subject.id)).await)
     }
@@ -152,6 +174,7 @@ impl Status {
         // Whoever runs it elsewhere is told by a hint, or by the next heartbeat.
         if matches!(&read, Ok(Some(record)) if !record.is_closed()) {
             self.hub.give(key, Order::Cancel);
+            self.hub.changed(key).await;
         }
         subject.understand(read)
     }

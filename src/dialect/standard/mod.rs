@@ -128,7 +128,7 @@ impl StandardDialect {
     }
 
     /// The status document and the fields that go with it.
-    fn document(&self, status: StatusCode, operation: &Snapshot, links: &Links) -> Response<Bytes> {
+    fn answer(&self, status: StatusCode, operation: &Snapshot, links: &Links) -> Response<Bytes> {
         let page = Page::of(self, operation, links);
         let mut response = json(status, JSON, page.document());
         let headers = response.headers_mut();
@@ -183,12 +183,12 @@ impl StandardDialect {
     ) -> Reply {
         match (resource, self.complete) {
             (Resource::Status, Complete::SeeOther) => {
-                let mut response = self.document(StatusCode::SEE_OTHER, operation, links);
+                let mut response = self.answer(StatusCode::SEE_OTHER, operation, links);
                 response.headers_mut().insert(header::LOCATION, links.result(operation.id));
                 Reply::message(response)
             }
             (Resource::Status, Complete::Replay | Complete::Document) => {
-                Reply::message(self.document(StatusCode::OK, operation, links))
+                Reply::message(self.answer(StatusCode::OK, operation, links))
             }
             (Resource::Result, _) => Reply::Replay(replay(outcome)),
         }
@@ -229,7 +229,7 @@ impl Dialect for StandardDialect {
     }
 
     fn accepted(&self, operation: &Snapshot, applied: Preference, links: &Links) -> Reply {
-        let mut response = self.document(StatusCode::ACCEPTED, operation, links);
+        let mut response = self.answer(StatusCode::ACCEPTED, operation, links);
         apply(&mut response, applied);
         Reply::message(response)
     }
@@ -241,7 +241,7 @@ impl Dialect for StandardDialect {
         hop: Hop,
         links: &Links,
     ) -> Reply {
-        let mut response = self.document(StatusCode::SEE_OTHER, operation, links);
+        let mut response = self.answer(StatusCode::SEE_OTHER, operation, links);
         apply(&mut response, applied);
         let headers = response.headers_mut();
         headers.insert(header::LOCATION, links.hop(operation.id, hop));
@@ -265,7 +265,11 @@ impl Dialect for StandardDialect {
             (Command::Cancel, None) => StatusCode::ACCEPTED,
             (Command::Cancel, Some(_)) => StatusCode::OK,
         };
-        Reply::message(self.document(status, operation, links))
+        Reply::message(self.answer(status, operation, links))
+    }
+
+    fn document(&self, operation: &Snapshot, links: &Links) -> Option<Bytes> {
+        Some(Page::of(self, operation, links).document())
     }
 
     fn error(&self, problem: &Problem) -> Reply {
@@ -290,7 +294,8 @@ impl Dialect for StandardDialect {
             | Problem::InvalidKey
             | Problem::KeyReused
             | Problem::KeyedTooLarge
-            | Problem::Incomplete => {}
+            | Problem::Incomplete
+            | Problem::CrossSite => {}
         }
         Reply::message(response)
     }
