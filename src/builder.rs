@@ -17,7 +17,7 @@ use crate::{
     principal::Principal,
     request::RequestHead,
     runner::{OnError, Runner},
-    status::{Identify, Status},
+    status::{Identify, Status, StatusPage},
     store::{BoundedStore, MemoryStore, OperationStore, SharedStore},
 };
 
@@ -54,6 +54,7 @@ pub struct Builder<M = Wrap> {
     on_error: Option<OnError>,
     keys: Keys,
     identify: Option<Identify>,
+    page: StatusPage,
     wrap: M,
 }
 
@@ -99,6 +100,7 @@ impl Builder {
             on_error: None,
             keys: Keys::default(),
             identify: None,
+            page: StatusPage::default(),
             wrap: Wrap,
         }
     }
@@ -158,7 +160,7 @@ impl<M> Builder<M> {
         self
     }
 
-    /// How many polls, and callers that were redirected, may wait at the same time; 10,000 by default.
+    /// How many polls, callers that were redirected, and those who watch, may wait at the same time; 10,000 by default.
     /// Beyond that they are answered at once.
     pub fn max_waiters(mut self, polls: usize) -> Self {
         self.limits.waiters = polls;
@@ -278,6 +280,10 @@ impl<M> Builder<M> {
     /// has to be there for both: authentication belongs around the layer. Everybody is unidentified
     /// by default.
     ///
+    /// Once it is set, a cancellation that a browser sends for a page of another site
+    /// (`Sec-Fetch-Site: cross-site`) is refused with 403: the caller, known by a cookie, has not asked
+    /// for it.
+    ///
     /// ```
     /// use std::time::Duration;
     /// use tower_respond_async::{Principal, RespondAsyncLayer};
@@ -296,6 +302,15 @@ impl<M> Builder<M> {
         identify: impl Fn(&RequestHead<'_>) -> Option<Principal> + Send + Sync + 'static,
     ) -> Self {
         Self { identify: Some(Arc::new(identify)), ..self }
+    }
+
+    /// Whether browsers are shown a page at the status URL of an operation: [`StatusPage::Offered`] by
+    /// default, to requests that prefer `text/html` to JSON, as those do that a browser sends when
+    /// somebody goes there. The page loads nothing from anywhere, runs no script but its own
+    /// (`Content-Security-Policy`), and shows texts of requests and handlers as texts. It says no more
+    /// than the document does, but for the method and the path of the call.
+    pub fn page(self, page: StatusPage) -> Self {
+        Self { page, ..self }
     }
 
     /// Which requests with an `Idempotency-Key` are run once only: those of identified callers, by
@@ -343,7 +358,7 @@ impl<M> Builder<M> {
         F: Fn(StoredBody) -> B + Clone,
     {
         let Self { policy, limits, store, dialect, base_path, public_base, .. } = self;
-        let Self { routes, on_error, keys, identify, .. } = self;
+        let Self { routes, on_error, keys, identify, page, .. } = self;
         let wrap = Keep(body);
         Builder {
             policy,
@@ -356,6 +371,7 @@ impl<M> Builder<M> {
             on_error,
             keys,
             identify,
+            page,
             wrap,
         }
     }
@@ -383,8 +399,8 @@ impl<M> Builder<M> {
         let (dialect, routes, policy) = (self.dialect, self.routes, self.policy);
         let runner = Runner::new(store.clone(), Arc::clone(&hub), self.limits, self.on_error);
         let max_wait = policy.max_wait;
-        let identify = self.identify;
-        let status = Status { store, hub, dialect, mount, links, max_wait, identify };
+        let (identify, page) = (self.identify, self.page);
+        let status = Status { store, hub, dialect, mount, links, max_wait, identify, page };
         let (runner, status) = (Arc::new(runner), Arc::new(status));
         let guard = Guard { policy, runner, status, routes, keys: self.keys };
         Ok(RespondAsyncLayer::new(Arc::new(guard), self.wrap))

@@ -203,5 +203,5 @@ pub use self::{
     request::RequestHead,
     runner::{Drained, Undeferrable},
     service::RespondAsync,
-    status::StatusService,
+    status::{StatusPage, StatusService},
 };

@@ -64,9 +64,7 @@ impl StoredBody {
     }
 
     /// Whatever `body` says, when it says it.
-    pub(crate) fn live(
-        body: impl Body<Data = Bytes, Error = BoxError> + Send + 'static,
-    ) -> Self {
+    pub(crate) fn live(body: impl Body<Data = Bytes, Error = BoxError> + Send + 'static) -> Self {
         Self { kind: Kind::Live(Box::pin(body)) }
     }
 

@@ -56,7 +56,7 @@
 //! ```
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
 use crate::{
     deferral::Deferral,
@@ -237,6 +237,23 @@ pub struct Patch {
 /// The field in which the layer says what an answer of its own is, so that a stored 503, say, can
 /// be told from one that the layer made: `pending`, `stored` or `unavailable`.
 pub const RESPOND_ASYNC: HeaderName = HeaderName::from_static("respond-async");
+
+/// What scripts of other origins have to be shown of the layer's answers: for
+/// `Access-Control-Expose-Headers`, such as tower-http's `CorsLayer::expose_headers`. Without it they can
+/// read none of these, and do not find the operation that a 202 tells of.
+///
+/// Fields that are always shown, such as `Cache-Control` and `Content-Type`, are not among them.
+pub const EXPOSED_HEADERS: [HeaderName; 9] = [
+    header::LOCATION,
+    header::LINK,
+    header::RETRY_AFTER,
+    header::ETAG,
+    RESPOND_ASYNC,
+    HeaderName::from_static("preference-applied"),
+    HeaderName::from_static("operation-location"),
+    HeaderName::from_static("azure-asyncoperation"),
+    HeaderName::from_static("idempotent-replayed"),
+];
 
 pub(crate) const PENDING: HeaderValue = HeaderValue::from_static("pending");
 pub(crate) const STORED: HeaderValue = HeaderValue::from_static("stored");

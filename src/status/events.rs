@@ -4,11 +4,7 @@ use std::{mem, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use http::{
-    HeaderName, HeaderValue, Method, Response, StatusCode,
-    header,
-    request::Parts,
-};
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use http_body::Frame;
 use http_body_util::StreamBody;
 use tokio::time::{Instant, timeout_at};
@@ -130,6 +126,7 @@ fn stream_of(body: StoredBody) -> Response<StoredBody> {
     let mut response = finish::own(StatusCode::OK, body);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, EVENT_STREAM);
+    headers.insert(header::VARY, HeaderValue::from_static("accept"));
     headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
     response
 }
@@ -157,7 +154,8 @@ impl Watch {
             self.times.look = now + LOOK_AGAIN;
             // Before the reading, so that what happens after it is heard.
             self.watcher.listen();
-            let event = match self.status.get(Subject { id: self.id, who: self.who.as_ref() }).await {
+            let event = match self.status.get(Subject { id: self.id, who: self.who.as_ref() }).await
+            {
                 Ok(operation) => self.news(&operation),
                 // It is read again when it is due.
                 Err(Problem::StoreUnavailable) => None,

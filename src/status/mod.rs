@@ -9,6 +9,7 @@ mod events;
 mod finish;
 mod follow;
 mod long_poll;
+mod page;
 mod service;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -18,7 +19,7 @@ use http_body::Body;
 use tracing::warn;
 
 use self::accept::Form;
-pub use self::service::StatusService;
+pub use self::{page::StatusPage, service::StatusService};
 use crate::{
     body::{StoredBody, discard},
     dialect::{
@@ -43,6 +44,7 @@ pub(crate) struct Status {
     pub(crate) links: Links,
     pub(crate) max_wait: Duration,
     pub(crate) identify: Option<Identify>,
+    pub(crate) page: StatusPage,
 }
 
 /// Tells who is asking.
@@ -114,13 +116,16 @@ impl Status {
             Route::Operation { command: Command::Cancel, .. } if self.is_forged(&request) => {
                 self.error(Problem::CrossSite)
             }
-            Route::Operation { id, resource: Resource::Status, command: Command::Get }
-                if Form::of(&request.headers) == Form::Events =>
-            {
-                Arc::clone(&self).watch(Subject { id, who: who.as_ref() }, &request).await
-            }
             Route::Operation { id, resource, command } => {
                 let subject = Subject { id, who: who.as_ref() };
+                let form = match (resource, command) {
+                    (Resource::Status, Command::Get) => Form::of(&request.headers),
+                    _ => Form::Document,
+                };
+                if form == Form::Events {
+                    let response = Arc::clone(&self).watch(subject, &request).await;
+                    return finish::for_method(&request.method, response);
+                }
                 let read = match (command, Preference::from_headers(&request.headers).wait) {
                     (Command::Get, None) => self.get(subject).await,
                     (Command::Get, Some(wait)) => self.wait(subject, wait).await.0,
@@ -128,6 +133,11 @@ impl Status {
                 };
                 match read {
                     Err(problem) => self.error(problem),
+                    Ok(operation) if form == Form::Page && self.shows(&operation) => {
+                        let verdict =
+                            operation.outcome().map(|outcome| self.dialect.verdict(outcome));
+                        page::response(&operation, verdict, &self.links)
+                    }
                     Ok(operation) => self.tell(resource, command, &operation, &request),
                 }
             }
@@ -159,6 +169,11 @@ impl Status {
     fn is_forged(&self, request: &Parts) -> bool {
         let site = request.headers.get(SEC_FETCH_SITE);
         self.identify.is_some() && site.is_some_and(|site| site == "cross-site")
+    }
+
+    /// Whether there is a page of the operation.
+    fn shows(&self, operation: &Snapshot) -> bool {
+        self.page == StatusPage::Offered && self.dialect.document(operation, &self.links).is_some()
     }
 
     pub(crate) async fn get(&self, subject: Subject<'_>) -> Read {

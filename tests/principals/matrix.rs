@@ -68,6 +68,7 @@ macro_rules! states {
                 status_unless_known: StatusUnlessKnown,
                 status_head: StatusHead,
                 status_wait: StatusWait,
+                events: Events,
                 result: Result,
                 result_head: ResultHead,
                 result_wait: ResultWait,

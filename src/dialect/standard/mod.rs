@@ -73,6 +73,7 @@ pub enum Complete {
 /// As many header fields as an answer has at most.
 const FIELDS: usize = 10;
 const ALLOW: &str = "GET, HEAD, DELETE";
+const ACCEPT: HeaderValue = HeaderValue::from_static("accept");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 const OPERATION_LOCATION: HeaderName = HeaderName::from_static("operation-location");
@@ -185,10 +186,10 @@ impl StandardDialect {
             (Resource::Status, Complete::SeeOther) => {
                 let mut response = self.answer(StatusCode::SEE_OTHER, operation, links);
                 response.headers_mut().insert(header::LOCATION, links.result(operation.id));
-                Reply::message(response)
+                Reply::message(varying(response))
             }
             (Resource::Status, Complete::Replay | Complete::Document) => {
-                Reply::message(self.answer(StatusCode::OK, operation, links))
+                Reply::message(varying(self.answer(StatusCode::OK, operation, links)))
             }
             (Resource::Result, _) => Reply::Replay(replay(outcome)),
         }
@@ -265,7 +266,10 @@ impl Dialect for StandardDialect {
             (Command::Cancel, None) => StatusCode::ACCEPTED,
             (Command::Cancel, Some(_)) => StatusCode::OK,
         };
-        Reply::message(self.answer(status, operation, links))
+        Reply::message(match (resource, command) {
+            (Resource::Status, Command::Get) => varying(self.answer(status, operation, links)),
+            (Resource::Status | Resource::Result, _) => self.answer(status, operation, links),
+        })
     }
 
     fn document(&self, operation: &Snapshot, links: &Links) -> Option<Bytes> {
@@ -312,6 +316,12 @@ fn replay(outcome: &Outcome) -> Patch {
                 && !response.headers.contains_key(header::LOCATION)
     );
     Patch { status: final_202.then_some(StatusCode::OK), set, ..Patch::default() }
+}
+
+/// Whoever accepts something else is shown a page at this URL, or told of changes.
+fn varying(mut response: Response<Bytes>) -> Response<Bytes> {
+    response.headers_mut().insert(header::VARY, ACCEPT);
+    response
 }
 
 /// Says which preferences are honoured.

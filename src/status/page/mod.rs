@@ -1,0 +1,165 @@
+//! How an operation is doing, as a page to look at. Pure: it is made of a snapshot, and fetches nothing.
+
+mod html;
+#[cfg(test)]
+mod tests;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+
+use self::html::{escape, fill};
+use super::finish;
+use crate::{
+    body::StoredBody,
+    dialect::{Links, Verdict},
+    operation::{Failure, Outcome, Snapshot, State},
+};
+
+/// Whether whoever looks at an operation's status URL with a browser is shown a page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StatusPage {
+    /// To requests that prefer `text/html` to JSON. The default.
+    #[default]
+    Offered,
+    /// Never: everybody gets the dialect's document.
+    Never,
+}
+
+const TEMPLATE: &str = include_str!("page.html");
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
+
+/// Nothing is loaded, and of what stands in the page only this style and this script do anything.
+/// They are named by their hashes, which a test compares.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; \
+     style-src 'sha256-zp41LPkKplfGrFmaFdwn2zzbasVwiaySvVzNbltvaKQ='; \
+     script-src 'sha256-gynZAK4JvMC+FPVPJ89FzUfdmzJb/E4Cfax728GHLA8='; \
+     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
+const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+const ACCEPT: HeaderValue = HeaderValue::from_static("accept");
+const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
+const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-resource-policy");
+
+/// The page of an operation, which ended with this verdict if it has.
+pub(super) fn response(
+    operation: &Snapshot,
+    verdict: Option<Verdict>,
+    links: &Links,
+) -> Response<StoredBody> {
+    let page = Bytes::from(page(operation, verdict, links));
+    let mut response = finish::own(StatusCode::OK, page.into());
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HTML);
+    headers.insert(header::CONTENT_SECURITY_POLICY, POLICY);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, NO_SNIFF);
+    headers.insert(header::REFERRER_POLICY, NO_REFERRER);
+    headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert(header::VARY, ACCEPT);
+    response
+}
+
+fn page(operation: &Snapshot, verdict: Option<Verdict>, links: &Links) -> String {
+    let (class, word) = words(operation, verdict);
+    let (message, bar, actions) = match &operation.state {
+        State::NotStarted => (cancellation(operation), bar(None), while_open(operation, links)),
+        State::Running { progress, message } => {
+            let said = message.as_deref().map_or_else(|| cancellation(operation), paragraph);
+            (said, bar(*progress), while_open(operation, links))
+        }
+        State::Ended { outcome, .. } => (end(outcome), String::new(), result(operation, links)),
+    };
+    let (created, updated) = (operation.created.rfc3339(), operation.updated.rfc3339());
+    fill(TEMPLATE, |name, page| match name {
+        "style" => page.push_str(STYLE),
+        "script" => page.push_str(SCRIPT),
+        "message" => page.push_str(&message),
+        "bar" => page.push_str(&bar),
+        "actions" => page.push_str(&actions),
+        "class" => page.push_str(class),
+        "word" => page.push_str(word),
+        "method" => escape(operation.method.as_str(), page),
+        "target" => escape(operation.target.as_str(), page),
+        "created" => escape(created.as_str(), page),
+        "updated" => escape(updated.as_str(), page),
+        "id" => escape(operation.id.encode().as_str(), page),
+        _ => unreachable!("the template is a constant, and a test fills it"),
+    })
+}
+
+/// How it stands: to the style, and in words.
+fn words(operation: &Snapshot, verdict: Option<Verdict>) -> (&'static str, &'static str) {
+    match (verdict, &operation.state) {
+        (Some(Verdict::Succeeded), _) => ("Succeeded", "Succeeded"),
+        (Some(Verdict::Failed), _) => ("Failed", "Failed"),
+        (Some(Verdict::Canceled), _) => ("Canceled", "Canceled"),
+        (None, _) if operation.cancel_requested => ("Running", "Canceling"),
+        (None, State::NotStarted) => ("Running", "Waiting to begin"),
+        (None, State::Running { .. } | State::Ended { .. }) => ("Running", "Running"),
+    }
+}
+
+fn cancellation(operation: &Snapshot) -> String {
+    match operation.cancel_requested {
+        true => paragraph("Its cancellation was requested."),
+        false => String::new(),
+    }
+}
+
+/// What is said in somebody else's words: it stands apart, whichever way it is written.
+fn paragraph(text: &str) -> String {
+    let mut paragraph = String::from("<p class=\"message\"><bdi>");
+    escape(text, &mut paragraph);
+    paragraph.push_str("</bdi></p>");
+    paragraph
+}
+
+/// How far it is.
+fn bar(progress: Option<f64>) -> String {
+    const LABEL: &str = "<label for=\"progress\">Progress</label>";
+    match progress {
+        None => format!(
+            "{LABEL} <span class=\"percent\">is not known</span><progress id=\"progress\"></progress>"
+        ),
+        Some(fraction) => {
+            // Rounded down, so that 100 is said only of work that is done.
+            let percent = (fraction.clamp(0.0, 1.0) * 100.0).floor();
+            format!(
+                "{LABEL} <span class=\"percent\">{percent}&nbsp;%</span>\
+                 <progress id=\"progress\" max=\"100\" value=\"{percent}\"></progress>"
+            )
+        }
+    }
+}
+
+fn while_open(operation: &Snapshot, links: &Links) -> String {
+    let disabled = if operation.cancel_requested { " disabled" } else { "" };
+    let mut actions = String::from("<p class=\"reload\"><a href=\"");
+    reference(&links.status(operation.id), &mut actions);
+    actions.push_str("\">Load this page again</a> to see how it is doing.</p>");
+    actions + "<p><button type=\"button\"" + disabled + ">Cancel</button></p>"
+}
+
+/// The way to what has come of it.
+fn result(operation: &Snapshot, links: &Links) -> String {
+    let mut actions = String::from("<p><a href=\"");
+    reference(&links.result(operation.id), &mut actions);
+    actions + "\">The result</a></p>"
+}
+
+fn reference(url: &HeaderValue, page: &mut String) {
+    escape(url.to_str().expect("references are ASCII"), page);
+}
+
+fn end(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Failure(Failure::Canceled) => String::new(),
+        Outcome::Failure(failure) => paragraph(&failure.to_string()),
+        Outcome::Response(response) => {
+            paragraph(&format!("The service answered {}.", response.status))
+        }
+    }
+}
