@@ -45,6 +45,20 @@
 //! A poll with `Prefer: wait=N` is held until the operation ends, for at most N seconds and
 //! [`Builder::max_wait`].
 //!
+//! The status URL has two more forms, for requests that prefer them to JSON:
+//!
+//! - `Accept: text/event-stream`: an event for each change, as an `EventSource` wants it. `data` is the status
+//!   document; `event` is `status`, or `end` for the last; `id` is what stands in the `ETag`. The first event
+//!   comes at once, unless `Last-Event-ID` names it; no two within a second, except that the end comes when it
+//!   does. After 15 seconds of silence there is a comment. A stream ends with the operation, when
+//!   the process drains, or after 15 minutes; whoever comes back goes on where it was, and gets a 204 once it
+//!   has been told the end. Each is one of [`Builder::max_waiters`]; beyond them there is the document. Use HTTP/2
+//!   where pages open many: browsers open six connections to a host over HTTP/1.1.
+//! - `Accept: text/html`, as browsers send it: a page that follows those events, and cancels
+//!   ([`Builder::page`]).
+//!
+//! Scripts of other origins need [`dialect::EXPOSED_HEADERS`] to be exposed to them.
+//!
 //! # The types
 //!
 //! - [`RespondAsyncLayer`] is the middleware; [`Builder`] sets it up, and lists every bound that it

@@ -82,6 +82,7 @@ const tests = {
       await page.locator(".message", { hasText: `at ${percent}` }).waitFor();
       await page.locator(`progress[value="${percent}"]`).waitFor();
       await page.locator(".percent", { hasText: `${percent}` }).waitFor();
+      assert.equal(await page.locator("progress").evaluate(({ position }) => position), percent / 100);
     }
     await accessible(page);
     await shot(page, "running");

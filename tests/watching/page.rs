@@ -129,12 +129,12 @@ async fn a_page_can_be_had_never() {
 async fn a_failure_is_shown_with_the_services_status() {
     let layer = RespondAsyncLayer::after(DEADLINE);
     let app = bare(&layer, late(|| Response::builder().status(402).body(Body::empty()).unwrap()));
-    let accepted = accept(&app, "/work?a=%3Cscript%3E&b='x'").await;
+    let accepted = accept(&app, "/work/%3Cscript%3E&'x'?b=secret").await;
     long().await;
     let answer = visit(&app, &accepted.status_url).await;
     assert!(text(&answer).contains("<p class=\"word\">Failed</p>"));
     assert!(text(&answer).contains("The service answered 402 Payment Required."));
-    assert!(text(&answer).contains("/work?a=%3Cscript%3E&amp;b=&#39;x&#39;"));
+    assert!(text(&answer).contains("/work/%3Cscript%3E&amp;&#39;x&#39;<"));
 }
 
 /// All that an answer says to a script of another origin.

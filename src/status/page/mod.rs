@@ -33,8 +33,8 @@ const SCRIPT: &str = include_str!("page.js");
 /// They are named by their hashes, which a test compares.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; \
-     style-src 'sha256-zp41LPkKplfGrFmaFdwn2zzbasVwiaySvVzNbltvaKQ='; \
-     script-src 'sha256-gynZAK4JvMC+FPVPJ89FzUfdmzJb/E4Cfax728GHLA8='; \
+     style-src 'sha256-FzCDPMO82fx5fjbhDiZsiqwakjiYvW+oHoChn0qqsKU='; \
+     script-src 'sha256-RnSiR1CdBxEAhOqy+9V/BL1FomcJ6bV7Z5d59remGnQ='; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
@@ -82,7 +82,8 @@ fn page(operation: &Snapshot, verdict: Option<Verdict>, links: &Links) -> String
         "class" => page.push_str(class),
         "word" => page.push_str(word),
         "method" => escape(operation.method.as_str(), page),
-        "target" => escape(operation.target.as_str(), page),
+        // Not the query: whoever is shown the page may not be whoever has sent that.
+        "path" => escape(operation.target.path(), page),
         "created" => escape(created.as_str(), page),
         "updated" => escape(updated.as_str(), page),
         "id" => escape(operation.id.encode().as_str(), page),
@@ -122,7 +123,7 @@ fn bar(progress: Option<f64>) -> String {
     const LABEL: &str = "<label for=\"progress\">Progress</label>";
     match progress {
         None => format!(
-            "{LABEL} <span class=\"percent\">is not known</span><progress id=\"progress\"></progress>"
+            "{LABEL} <span class=\"percent\">is not known</span><progress id=\"progress\" max=\"100\"></progress>"
         ),
         Some(fraction) => {
             // Rounded down, so that 100 is said only of work that is done.
@@ -136,7 +137,7 @@ fn bar(progress: Option<f64>) -> String {
 }
 
 fn while_open(operation: &Snapshot, links: &Links) -> String {
-    let disabled = if operation.cancel_requested { " disabled" } else { "" };
+    let disabled = if operation.cancel_requested { " aria-disabled=\"true\"" } else { "" };
     let mut actions = String::from("<p class=\"reload\"><a href=\"");
     reference(&links.status(operation.id), &mut actions);
     actions.push_str("\">Load this page again</a> to see how it is doing.</p>");

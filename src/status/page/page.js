@@ -34,14 +34,15 @@ function replace(old, fresh) {
 
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("button");
-  if (!button) return;
-  button.disabled = true;
+  if (!button || button.getAttribute("aria-disabled") === "true") return;
+  // Not `disabled`, which would take the focus from whoever has just pressed it.
+  button.setAttribute("aria-disabled", "true");
   try {
     const answer = await fetch(location.href, { method: "DELETE", mode: "same-origin" });
     if (!answer.ok) throw answer.status;
     await refresh();
   } catch {
-    button.disabled = false;
+    button.removeAttribute("aria-disabled");
     trouble.hidden = false;
   }
 });
