@@ -25,7 +25,7 @@ async fn who_watches_is_one_of_those_who_wait() {
     let wait = [("prefer", "wait=5")];
     let began = tokio::time::Instant::now();
     call(&process.app, Method::GET, &accepted.result_url, &wait).await;
-    assert_eq!(began.elapsed(), Duration::ZERO);
+    assert_eq!(tokio::time::Instant::now() - began, Duration::ZERO);
     drop(watching);
     assert!(process.watch(&accepted).await.is_of_events());
 }
