@@ -155,6 +155,7 @@ mod call;
 mod clock;
 mod deferral;
 pub mod dialect;
+mod estimate;
 mod future;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
@@ -188,6 +189,7 @@ pub use self::{
     builder::{Builder, ConfigError},
     clock::Timestamp,
     deferral::Deferral,
+    estimate::RetryAfter,
     future::ResponseFuture,
     handle::Handle,
     headers::Cookies,

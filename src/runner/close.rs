@@ -42,6 +42,10 @@ impl Ending {
         let began = Instant::now();
         let mut backoff = Backoff::of(key);
         let mut saved = None;
+        let ended = match self.outcome {
+            Outcome::Response(_) => Some(unix_now()),
+            Outcome::Failure(_) => None,
+        };
         let claim = if is_released(&self.outcome) { Claim::Release } else { Claim::Keep };
         let close = Close { retention: self.retention, claim };
         // Encoded once: the response itself is not kept beside its bytes.
@@ -49,6 +53,9 @@ impl Ending {
         loop {
             match runner.store.write(key, parked.hold.fence(), tail.clone(), Some(close)).await {
                 Ok(Written::Applied) => {
+                    if let Some(ended) = ended {
+                        parked.observe(ended);
+                    }
                     runner.hub.ended(key).await;
                     return;
                 }

@@ -17,10 +17,12 @@ use tracing::warn;
 pub use self::service::StatusService;
 use crate::{
     body::{StoredBody, discard},
+    clock::unix_now,
     dialect::{
         Command, Dialect, Links, Mount, Patch, Preference, Problem, RESPOND_ASYNC, Reply, Resource,
         Route, STORED,
     },
+    estimate::Estimates,
     hub::Hub,
     operation::{Head, Key, OperationId, Order, Snapshot},
     principal::Principal,
@@ -36,6 +38,7 @@ pub(crate) struct Status {
     pub(crate) mount: Mount,
     pub(crate) links: Links,
     pub(crate) max_wait: Duration,
+    pub(crate) estimates: Arc<Estimates>,
     pub(crate) identify: Option<Identify>,
 }
 
@@ -72,8 +75,9 @@ impl Status {
         operation: &Snapshot,
         applied: Preference,
     ) -> Response<StoredBody> {
-        let reply = self.dialect.accepted(operation, applied, &self.links);
-        finish::reply(&*self.dialect, reply, operation)
+        let operation = self.timed(operation.clone());
+        let reply = self.dialect.accepted(&operation, applied, &self.links);
+        finish::reply(&*self.dialect, reply, &operation)
     }
 
     /// The end of an operation, as the response to a call that stands for the same.
@@ -114,7 +118,7 @@ impl Status {
                 };
                 match read {
                     Err(problem) => self.error(problem),
-                    Ok(operation) => self.tell(resource, command, &operation, &request),
+                    Ok(operation) => self.tell(resource, command, &self.timed(operation), &request),
                 }
             }
         };
@@ -137,6 +141,11 @@ impl Status {
             }
             (Resource::Status | Resource::Result, _) => response,
         }
+    }
+
+    /// The operation, and when to ask for it again.
+    fn timed(&self, operation: Snapshot) -> Snapshot {
+        operation.timed(&self.estimates, unix_now())
     }
 
     pub(crate) async fn get(&self, subject: Subject<'_>) -> Read {
