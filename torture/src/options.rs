@@ -117,11 +117,12 @@ impl Options {
     /// The time in which everything has to come to its end once all is well again: the leases end,
     /// those who take over have been alive for as long, and work goes on to its end.
     pub(crate) fn grace(&self) -> Duration {
-        match self.scenario {
-            Scenario::Outage => Duration::from_secs(60),
-            Scenario::Kill | Scenario::Rolling | Scenario::Storm | Scenario::Upgrade => {
-                self.lease * 6 + Duration::from_secs(20)
-            }
+        let takeover = self.lease * 6 + Duration::from_secs(20);
+        match (self.scenario, self.replay) {
+            (Scenario::Outage, _) => Duration::from_secs(60),
+            // Attempts wait for each other, and longer after each crash.
+            (_, true) => takeover + Duration::from_secs(90),
+            (_, false) => takeover,
         }
     }
 }

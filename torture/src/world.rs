@@ -235,9 +235,13 @@ impl World {
         .flat_map(|(name, value)| [name.to_owned(), value])
         .collect();
         if is_facade {
-            arguments
-                .extend(["--listen", "127.0.0.1:0", "--idempotency", "anonymous"].map(Into::into));
-            if self.options.replay {
+            let more = ["--listen", "127.0.0.1:0", "--idempotency", "anonymous"];
+            arguments.extend(more.map(Into::into));
+        }
+        if self.options.replay {
+            // Whoever is killed as often as here must not be taken for the reason.
+            arguments.extend(["--replay-attempts", "1000"].map(Into::into));
+            if is_facade {
                 arguments.extend(["--replay", "POST:/"].map(Into::into));
             }
         }
