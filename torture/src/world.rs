@@ -201,7 +201,7 @@ impl World {
     }
 
     fn command(&self, slot: &Slot, process: Process) -> Command {
-        let Options { lease, scenario, .. } = self.options;
+        let (lease, scenario) = (self.options.lease(), self.options.scenario);
         let beside = std::env::current_exe().unwrap_or_default();
         let facade = beside.with_file_name("respond-async-facade");
         let handlers = beside.with_file_name("torture-handlers");
