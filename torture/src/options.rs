@@ -41,9 +41,9 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub(crate) lease: Option<Duration>,
 
-    /// New calls each second
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    pub(crate) rate: u32,
+    /// New calls each second: 100, and 25 with --replay, where a process runs 16 again at a time
+    #[arg(long, value_name = "N")]
+    pub(crate) rate: Option<u32>,
 
     /// How many operations are parked before the outage
     #[arg(long, value_name = "N", default_value_t = 10_000)]
@@ -108,6 +108,10 @@ impl Options {
             Some(StoreKind::Fjall) => 1,
             Some(StoreKind::Postgres | StoreKind::Redis) | None => 3,
         }
+    }
+
+    pub(crate) fn rate(&self) -> u32 {
+        self.rate.unwrap_or(if self.replay { 25 } else { 100 })
     }
 
     /// Short, so that a takeover is quick; except where a thousand requests have to get in line for
