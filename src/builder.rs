@@ -206,7 +206,8 @@ impl<M> Builder<M> {
     }
 
     /// How long an operation is kept after its end; one hour by default. One whose creation was not
-    /// answered at first is kept for a minute at least: a late arrival of that finds it there.
+    /// answered at first, or whose process is gone, is kept for a minute at least: a late arrival of that
+    /// finds it there.
     pub fn retention(mut self, retention: Duration) -> Self {
         self.limits.retention = retention;
         self

@@ -81,9 +81,12 @@ impl World {
 
     pub(crate) fn ended(&mut self, run: usize, state: RunState) {
         if self.runs.get(run).state == RunState::Working {
-            let now = self.now;
-            self.history.note(now, ("ended", self.runs.get(run).request, state));
             self.runs.end(run, state);
+            // What dies with its process is dropped in no order.
+            if state != RunState::Died {
+                let now = self.now;
+                self.history.note(now, ("ended", self.runs.get(run).request, state));
+            }
         }
     }
 

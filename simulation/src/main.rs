@@ -12,13 +12,15 @@ use std::{
 
 use tower_respond_async_simulation::{Coverage, Detail, Report, Totals, run};
 
-const USAGE: &str = "usage: simulate [--seeds N] [--from SEED] [--jobs N] | --seed SEED";
+const USAGE: &str = "usage: simulate [--seeds N] [--from SEED] [--jobs N] [--bad N] | --seed SEED";
 
 /// What is asked for.
 struct Asked {
     seeds: u64,
     from: u64,
     jobs: u64,
+    /// After so many seeds with violations no more are played.
+    bad: u64,
     one: Option<u64>,
 }
 
@@ -28,6 +30,8 @@ struct Sum {
     coverage: Coverage,
     bad: Vec<u64>,
     played: u64,
+    /// Of all hashes: two times the same seeds have the same.
+    hash: u64,
 }
 
 fn main() -> ExitCode {
@@ -65,6 +69,9 @@ fn many(asked: &Asked) -> ExitCode {
                     let report = run(seed, Detail::Hash);
                     let mut sum = sum.lock().unwrap_or_else(PoisonError::into_inner);
                     sum.add(&report);
+                    if sum.bad.len() as u64 >= asked.bad {
+                        next.store(end, Ordering::Relaxed);
+                    }
                     if sum.played % 10_000 == 0 {
                         let (played, bad) = (sum.played, sum.bad.len());
                         eprintln!("{played} seeds, {bad} with violations");
@@ -73,13 +80,13 @@ fn many(asked: &Asked) -> ExitCode {
             });
         }
     });
-    let Sum { totals, coverage, bad, played } =
+    let Sum { totals, coverage, bad, played, hash } =
         sum.into_inner().unwrap_or_else(PoisonError::into_inner);
     let seconds = began.elapsed().as_secs_f64();
     println!("{totals}");
     println!("{coverage}");
     println!(
-        "{played} seeds from {}, {} with violations, in {seconds:.1} s: {:.1} a second and job",
+        "{played} seeds from {}, {} with violations, hash {hash:016x}, in {seconds:.1} s: {:.1} a second and job",
         asked.from,
         bad.len(),
         played as f64 / seconds / asked.jobs as f64
@@ -110,6 +117,7 @@ impl Sum {
         self.totals.add(&report.totals);
         self.coverage.add(&report.coverage);
         self.played += 1;
+        self.hash = self.hash.wrapping_add(report.hash);
         if !report.violations.is_empty() {
             self.bad.push(report.seed);
         }
@@ -121,13 +129,14 @@ impl Sum {
 impl Asked {
     /// `None` if it makes no sense.
     fn read(mut words: impl Iterator<Item = String>) -> Option<Self> {
-        let mut asked = Self { seeds: 1_000, from: 0, jobs: 1, one: None };
+        let mut asked = Self { seeds: 1_000, from: 0, jobs: 1, bad: 100, one: None };
         while let Some(word) = words.next() {
             let number = words.next()?.parse().ok()?;
             match word.as_str() {
                 "--seeds" => asked.seeds = number,
                 "--from" => asked.from = number,
                 "--jobs" => asked.jobs = number,
+                "--bad" => asked.bad = number,
                 "--seed" => asked.one = Some(number),
                 _ => return None,
             }

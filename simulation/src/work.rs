@@ -140,6 +140,10 @@ pub(crate) async fn work(
         }
         Ending::Never => unreachable!("it goes on until it is cancelled"),
     };
+    // A body that is all there is part of the result, read or not.
+    if rest.is_none() {
+        watch.answered();
+    }
     let response = Response::builder()
         .status(status)
         .header(header::CONTENT_TYPE, "text/plain")
@@ -214,9 +218,6 @@ impl Body for Product {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Failed>>> {
         if let Some(first) = self.first.take() {
-            if self.rest.is_none() {
-                self.watch.answered();
-            }
             return Poll::Ready(Some(Ok(Frame::data(first))));
         }
         let Some(rest) = &mut self.rest else { return Poll::Ready(None) };

@@ -300,6 +300,8 @@ impl World {
             ));
         }
         let fits = match said {
+            // The store's clock went on: what it was to be cancelled for was gone with it.
+            CANCELED if kept.reborn => Ok(()),
             CANCELED if !kept.cancel => Err("I9: canceled, though nobody asked for it"),
             CANCELED if worked_on_it && run.is_some_and(|run| run.state != RunState::Dropped) => {
                 Err("I9: canceled, though its handler was not dropped before its end")

@@ -5,7 +5,7 @@ use tower_respond_async_simulation::{Detail, run};
 
 #[test]
 fn the_same_seed_is_the_same_run() {
-    for seed in 0..20 {
+    for seed in 0..40 {
         let (first, second) = (run(seed, Detail::Lines), run(seed, Detail::Lines));
         let differing = first.lines.iter().zip(&second.lines).find(|(one, other)| one != other);
         assert_eq!(differing, None, "seed {seed}");

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 use tracing::{error, warn};
 
 use super::{backoff::Backoff, parked::Parked};
@@ -38,6 +39,7 @@ impl Ending {
     pub(super) async fn store(mut self, parked: Parked) {
         let runner = parked.runner.clone();
         let (key, revision) = (parked.key(), parked.shared.next_revision());
+        let began = Instant::now();
         let mut backoff = Backoff::of(key);
         let mut saved = None;
         let claim = if is_released(&self.outcome) { Claim::Release } else { Claim::Keep };
@@ -57,6 +59,10 @@ impl Ending {
                 }
                 Ok(Written::Missing) => match self.if_missing {
                     IfMissing::Accept => return,
+                    // An attempt that was not answered may have closed it, and its time be over.
+                    IfMissing::Recreate if saved.is_some() && began.elapsed() >= self.retention => {
+                        return;
+                    }
                     IfMissing::Recreate => {
                         error!(operation = %key, "the store has lost an accepted operation; it is stored again");
                         let head = Bytes::copy_from_slice(&parked.head);

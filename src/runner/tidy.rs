@@ -112,7 +112,7 @@ impl Runner {
         standing: Standing,
         failure: Failure,
     ) -> Result<(), StoreError> {
-        // Whether its creation was in doubt is known to its former holder only.
+        // Whoever created it may be alive after all, and have a late attempt at that on its way.
         let close = Close::keep(self.limits.retention.max(Limits::DOUBT));
         let revision = standing.revision.saturating_add(1);
         let tail = encode(revision, Outcome::Failure(failure), close);

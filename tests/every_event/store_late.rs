@@ -49,6 +49,46 @@ async fn store_is_asked_to_create_again_long_after_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn store_is_asked_to_create_again_long_after_another_process_has_ended_it() {
+    let store = memory();
+    let elsewhere = store.another_way();
+    let short = |store| Process::builder(store).retention(Duration::from_secs(5));
+    let other = Process::new(short(&elsewhere), |_| done_after(1_000));
+    other.handle.start();
+    let late = Hold::new();
+    store.faults().next(Verb::Create, Fault::lose_request());
+    store.faults().next(Verb::Create, Fault::duplicate(&late, Heard::First));
+    let process = Process::new(short(&store), |_| done_after(1_000));
+    let accepted = process.post_late().await;
+    store.faults().always(Verb::Heartbeat, Fault::unavailable());
+    seconds_pass(2 * LEASE.as_secs()).await;
+    assert_eq!(other.failure(&accepted).await.1, "lost");
+    store.faults().heal();
+    seconds_pass(10).await;
+    late.release();
+    seconds_pass(1).await;
+    let record = stored(&store, accepted.key()).await.expect("it is kept as long as any in doubt");
+    assert!(record.is_closed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn store_answers_close_late_and_the_retention_is_over_by_then() {
+    let store = memory();
+    store.faults().next(Verb::Close, Fault::lose_reply());
+    let builder = Process::builder(&store).retention(Duration::from_secs(5));
+    let process = Process::new(builder, |_| done_after(10));
+    let accepted = process.post_late().await;
+    seconds_pass(8).await;
+    store.faults().always(Verb::Close, Fault::unavailable());
+    seconds_pass(20).await;
+    store.faults().heal();
+    seconds_pass(10).await;
+    assert_eq!(changes(&store), [Verb::Create, Verb::Close], "what has been is not stored again");
+    assert_eq!(process.result(&accepted).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(process.handle.parked(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn store_answers_close_late() {
     let store = memory();
     store.faults().next(Verb::Close, late());
