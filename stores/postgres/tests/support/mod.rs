@@ -29,6 +29,15 @@ pub(crate) struct Server {
     keeper: Child,
 }
 
+/// What stands still has to go on first, or it cannot end.
+const KEEPER: &str = r#"
+read _
+server=$(head -n 1 "$1/data/postmaster.pid")
+kill -CONT $server $(cat /proc/$server/task/$server/children)
+"$0" -D "$1/data" -m immediate -s stop
+rm -rf "$1"
+"#;
+
 // === impl Server ===
 
 impl Server {
@@ -49,7 +58,7 @@ impl Server {
         let folder = folder.keep();
         let mut keeper = Command::new("sh");
         keeper
-            .args(["-c", r#"read _; "$0" -D "$1/data" -m immediate -s stop; rm -rf "$1""#])
+            .args(["-c", KEEPER])
             .args([&binaries.join("pg_ctl"), &folder])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
