@@ -56,7 +56,7 @@ pub(crate) struct World {
     letters: Vec<Letter>,
     calls: u64,
     network: Dice,
-    pub(crate) violations: Vec<String>,
+    pub(crate) violations: Vec<(Duration, String)>,
 }
 
 // === impl Shared ===
@@ -362,7 +362,7 @@ impl World {
     pub(crate) fn violate(&mut self, broken: String) {
         let now = self.now;
         self.history.note(now, ("VIOLATION", &broken));
-        self.violations.push(format!("at {now:?}: {broken}"));
+        self.violations.push((now, broken));
     }
 }
 
