@@ -67,7 +67,9 @@ impl Ending {
                 Ok(Written::Missing) => match self.if_missing {
                     IfMissing::Accept => return,
                     // An attempt that was not answered may have closed it, and its time be over.
-                    IfMissing::Recreate if saved.is_some() && began.elapsed() >= self.retention => {
+                    IfMissing::Recreate
+                        if saved.is_some() && Instant::now() - began >= self.retention =>
+                    {
                         return;
                     }
                     IfMissing::Recreate => {
