@@ -171,6 +171,40 @@ pub trait OperationStore: Send + Sync + 'static {
         async { Ok(0) }
     }
 
+    /// Stores a part of what an open operation held under the fence `by` is to be closed with.
+    /// Numbers count from 0; the same number again replaces what it had.
+    ///
+    /// Parts are for bodies that are too large for one value. They are written under the rule of
+    /// [`write`](Self::write): to an operation that is open and held under this fence, else the answer
+    /// is [`Written::Fenced`] or [`Written::Missing`]. They stay when the operation is adopted, though
+    /// nobody may read them: the close that follows says how many of them count, and what they
+    /// hash to. They are gone when the operation is: forgotten, dead, or its key used again.
+    ///
+    /// Stores that have no use for it keep the default, [`StoreError::Unsupported`], and are given
+    /// whole bodies in the last tail. A store may refuse numbers above 65,535 as
+    /// [`StoreError::TooLarge`].
+    fn put_part(
+        &self,
+        key: Key,
+        by: Fence,
+        number: u32,
+        part: Bytes,
+    ) -> impl Future<Output = Result<Written, StoreError>> + Send {
+        let _ = (key, by, number, part);
+        async { Err(StoreError::Unsupported) }
+    }
+
+    /// Reads a part of a closed operation. `None` if there is none of this number, or the operation
+    /// is open, unknown or dead.
+    fn get_part(
+        &self,
+        key: Key,
+        number: u32,
+    ) -> impl Future<Output = Result<Option<Bytes>, StoreError>> + Send {
+        let _ = (key, number);
+        async { Err(StoreError::Unsupported) }
+    }
+
     /// Waits for the next hint that somebody, in whatever process, has changed something. Stores
     /// that cannot tell keep the default, which waits for ever.
     ///
