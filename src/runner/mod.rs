@@ -17,6 +17,7 @@ mod listen;
 mod parked;
 mod parking;
 mod progress;
+mod remains;
 mod tidy;
 mod until;
 mod ward;

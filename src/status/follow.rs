@@ -21,7 +21,7 @@ impl Status {
         applied: Preference,
     ) -> Response<StoredBody> {
         let reply = self.dialect.redirected(operation, applied, Hop::FIRST, &self.links);
-        finish::reply(&*self.dialect, reply, operation)
+        finish::reply(self, reply, operation)
     }
 
     /// Holds a caller that was redirected: until the operation ends, for as long as anybody may wait
@@ -50,6 +50,6 @@ impl Status {
             (None, Some(next)) => self.dialect.redirected(&operation, applied, next, &self.links),
             (None, None) => self.dialect.accepted(&operation, applied, &self.links),
         };
-        finish::reply(&*self.dialect, reply, &operation)
+        finish::reply(self, reply, &operation)
     }
 }
