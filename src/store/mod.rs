@@ -15,6 +15,8 @@
 //! | the first close wins | nothing changes a closed operation until it is gone |
 //! | epochs | start at 1, and only `adopt` raises them |
 //! | repeat-safe | a verb may be repeated after its reply was lost: nothing happens twice, and the answer leads the caller to the same end |
+//! | parts follow the close | a part is written under the rule of a write, read once the operation is closed, and gone with it |
+//! | hints are hints | they may be late, lost or false: nothing rests on them |
 //! | dead is gone | an operation whose retention is over is invisible, swept or not |
 //!
 //! With the feature `conformance`, the module of that name has a test for each of them.
