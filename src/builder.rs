@@ -183,6 +183,11 @@ impl<M> Builder<M> {
     }
 
     /// How large the body of an accepted call's response may be; 8 MiB by default.
+    ///
+    /// It is in memory until it is stored. A store that keeps parts
+    /// ([`put_part`](OperationStore::put_part)) is given a body of more than 256 KiB in parts of that
+    /// size, and it is sent from there part by part; other stores are given it as one value, and may
+    /// have a bound of their own for those.
     pub fn max_result_bytes(mut self, bytes: usize) -> Self {
         self.limits.result_bytes = bytes;
         self

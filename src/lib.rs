@@ -197,7 +197,8 @@ pub use self::{
     layer::RespondAsyncLayer,
     limits::{Disconnect, Refusal},
     operation::{
-        Failure, Operation, OperationId, Outcome, ParseIdError, Snapshot, State, StoredResponse,
+        Failure, Operation, OperationId, Outcome, ParseIdError, Snapshot, State, StoredContent,
+        StoredResponse,
     },
     policy::Defer,
     principal::Principal,

@@ -17,6 +17,7 @@ mod listen;
 mod parked;
 mod parking;
 mod progress;
+mod remains;
 mod replay;
 mod tidy;
 mod until;

@@ -22,7 +22,7 @@ impl Status {
     ) -> Response<StoredBody> {
         let operation = self.timed(operation.clone());
         let reply = self.dialect.redirected(&operation, applied, Hop::FIRST, &self.links);
-        finish::reply(&*self.dialect, reply, &operation)
+        finish::reply(self, reply, &operation)
     }
 
     /// Holds a caller that was redirected: until the operation ends, for as long as anybody may wait
@@ -51,6 +51,6 @@ impl Status {
             (None, Some(next)) => self.dialect.redirected(&operation, applied, next, &self.links),
             (None, None) => self.dialect.accepted(&operation, applied, &self.links),
         };
-        finish::reply(&*self.dialect, reply, &operation)
+        finish::reply(self, reply, &operation)
     }
 }

@@ -3,6 +3,7 @@
 //! A request is [routed](Status::route) by the dialect, read from the store, put into words by the
 //! dialect, and finished here: `HEAD`, conditional requests, `no-store`.
 
+mod content;
 mod finish;
 mod follow;
 mod long_poll;
@@ -77,14 +78,14 @@ impl Status {
     ) -> Response<StoredBody> {
         let operation = self.timed(operation.clone());
         let reply = self.dialect.accepted(&operation, applied, &self.links);
-        finish::reply(&*self.dialect, reply, &operation)
+        finish::reply(self, reply, &operation)
     }
 
     /// The end of an operation, as the response to a call that stands for the same.
     pub(crate) fn response(&self, operation: &Snapshot) -> Response<StoredBody> {
         let set = HeaderMap::from_iter([(RESPOND_ASYNC, STORED)]);
         let patch = Patch { set, ..Patch::default() };
-        finish::reply(&*self.dialect, Reply::Replay(patch), operation)
+        finish::reply(self, Reply::Replay(patch), operation)
     }
 
     /// The answer to a late call that cannot be accepted.
@@ -134,7 +135,7 @@ impl Status {
     ) -> Response<StoredBody> {
         let reply = self.dialect.poll(resource, command, operation, &self.links);
         let is_document = matches!(reply, Reply::Message(..));
-        let response = finish::reply(&*self.dialect, reply, operation);
+        let response = finish::reply(self, reply, operation);
         match (resource, command) {
             (Resource::Status, Command::Get) if is_document => {
                 finish::conditional(operation, request, response)
