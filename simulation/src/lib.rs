@@ -20,7 +20,7 @@
 //! | I10 | before its deadline, and after its end, the response is the handler's |
 //!
 //! Clients and replicas exchange datagrams in most runs: all of the layer is the same behind them, a lost
-//! message is one message, and a run takes a fraction of the steps. In one run of ten they speak HTTP/1.1
+//! message is one message. In one run of ten they speak HTTP/1.1
 //! on simulated TCP, through hyper at both ends, which adds what connections do when they break. The store
 //! is asked by datagrams always, so that requests and replies are lost, late and out of order one by one.
 //!
