@@ -81,7 +81,10 @@ async fn parts_are_verbs_too() {
     store.faults().next(Verb::GetPart.of(key()), Fault::unavailable());
     assert!(matches!(put().await, Err(StoreError::Unavailable(_))));
     assert!(matches!(store.get_part(key(), 0).await, Err(StoreError::Unavailable(_))));
-    assert_eq!((store.faults().called(Verb::PutPart), store.faults().called(Verb::GetPart)), (2, 2));
+    assert_eq!(
+        (store.faults().called(Verb::PutPart), store.faults().called(Verb::GetPart)),
+        (2, 2)
+    );
 }
 
 // === Each fault ===
