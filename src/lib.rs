@@ -169,6 +169,7 @@ mod call;
 mod clock;
 mod deferral;
 pub mod dialect;
+mod estimate;
 mod future;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
@@ -202,6 +203,7 @@ pub use self::{
     builder::{Builder, ConfigError},
     clock::Timestamp,
     deferral::Deferral,
+    estimate::RetryAfter,
     future::ResponseFuture,
     handle::Handle,
     headers::Cookies,
@@ -209,7 +211,8 @@ pub use self::{
     layer::RespondAsyncLayer,
     limits::{Disconnect, Refusal},
     operation::{
-        Failure, Operation, OperationId, Outcome, ParseIdError, Snapshot, State, StoredResponse,
+        Failure, Operation, OperationId, Outcome, ParseIdError, Snapshot, State, StoredContent,
+        StoredResponse,
     },
     policy::Defer,
     principal::Principal,

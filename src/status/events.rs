@@ -86,7 +86,7 @@ impl Status {
             _ => self.hub.watch(key),
         };
         let operation = match self.get(subject).await {
-            Ok(operation) => operation,
+            Ok(operation) => self.timed(operation),
             Err(problem) => return self.error(problem),
         };
         let Some(document) = self.dialect.document(&operation, &self.links) else {
@@ -156,7 +156,7 @@ impl Watch {
             self.watcher.listen();
             let event = match self.status.get(Subject { id: self.id, who: self.who.as_ref() }).await
             {
-                Ok(operation) => self.news(&operation),
+                Ok(operation) => self.news(&self.status.timed(operation)),
                 // It is read again when it is due.
                 Err(Problem::StoreUnavailable) => None,
                 Err(_) => return None,

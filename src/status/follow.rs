@@ -20,8 +20,9 @@ impl Status {
         operation: &Snapshot,
         applied: Preference,
     ) -> Response<StoredBody> {
-        let reply = self.dialect.redirected(operation, applied, Hop::FIRST, &self.links);
-        finish::reply(&*self.dialect, reply, operation)
+        let operation = self.timed(operation.clone());
+        let reply = self.dialect.redirected(&operation, applied, Hop::FIRST, &self.links);
+        finish::reply(self, reply, &operation)
     }
 
     /// Holds a caller that was redirected: until the operation ends, for as long as anybody may wait
@@ -34,7 +35,7 @@ impl Status {
     ) -> Response<StoredBody> {
         let (read, granted) = self.wait(subject, wait.unwrap_or(self.max_wait)).await;
         let operation = match read {
-            Ok(operation) => operation,
+            Ok(operation) => self.timed(operation),
             Err(problem) => return self.error(problem),
         };
         // Callers that are not held are back at once, and through with all hops within milliseconds.
@@ -50,6 +51,6 @@ impl Status {
             (None, Some(next)) => self.dialect.redirected(&operation, applied, next, &self.links),
             (None, None) => self.dialect.accepted(&operation, applied, &self.links),
         };
-        finish::reply(&*self.dialect, reply, &operation)
+        finish::reply(self, reply, &operation)
     }
 }

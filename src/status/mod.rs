@@ -4,6 +4,7 @@
 //! dialect, and finished here: `HEAD`, conditional requests, `no-store`.
 
 mod accept;
+mod content;
 mod event_stream;
 mod events;
 mod finish;
@@ -22,10 +23,12 @@ use self::accept::Form;
 pub use self::{page::StatusPage, service::StatusService};
 use crate::{
     body::{StoredBody, discard},
+    clock::unix_now,
     dialect::{
         Command, Dialect, Links, Mount, Patch, Preference, Problem, RESPOND_ASYNC, Reply, Resource,
         Route, STORED,
     },
+    estimate::Estimates,
     hub::Hub,
     operation::{Head, Key, OperationId, Order, Snapshot},
     principal::Principal,
@@ -43,6 +46,7 @@ pub(crate) struct Status {
     pub(crate) mount: Mount,
     pub(crate) links: Links,
     pub(crate) max_wait: Duration,
+    pub(crate) estimates: Arc<Estimates>,
     pub(crate) identify: Option<Identify>,
     pub(crate) page: StatusPage,
 }
@@ -80,15 +84,16 @@ impl Status {
         operation: &Snapshot,
         applied: Preference,
     ) -> Response<StoredBody> {
-        let reply = self.dialect.accepted(operation, applied, &self.links);
-        finish::reply(&*self.dialect, reply, operation)
+        let operation = self.timed(operation.clone());
+        let reply = self.dialect.accepted(&operation, applied, &self.links);
+        finish::reply(self, reply, &operation)
     }
 
     /// The end of an operation, as the response to a call that stands for the same.
     pub(crate) fn response(&self, operation: &Snapshot) -> Response<StoredBody> {
         let set = HeaderMap::from_iter([(RESPOND_ASYNC, STORED)]);
         let patch = Patch { set, ..Patch::default() };
-        finish::reply(&*self.dialect, Reply::Replay(patch), operation)
+        finish::reply(self, Reply::Replay(patch), operation)
     }
 
     /// The answer to a late call that cannot be accepted.
@@ -138,7 +143,7 @@ impl Status {
                             operation.outcome().map(|outcome| self.dialect.verdict(outcome));
                         page::response(&operation, verdict, &self.links)
                     }
-                    Ok(operation) => self.tell(resource, command, &operation, &request),
+                    Ok(operation) => self.tell(resource, command, &self.timed(operation), &request),
                 }
             }
         };
@@ -154,7 +159,7 @@ impl Status {
     ) -> Response<StoredBody> {
         let reply = self.dialect.poll(resource, command, operation, &self.links);
         let is_document = matches!(reply, Reply::Message(..));
-        let response = finish::reply(&*self.dialect, reply, operation);
+        let response = finish::reply(self, reply, operation);
         match (resource, command) {
             (Resource::Status, Command::Get) if is_document => {
                 finish::conditional(operation, request, response)
@@ -174,6 +179,11 @@ impl Status {
     /// Whether there is a page of the operation.
     fn shows(&self, operation: &Snapshot) -> bool {
         self.page == StatusPage::Offered && self.dialect.document(operation, &self.links).is_some()
+    }
+
+    /// The operation, and when to ask for it again.
+    fn timed(&self, operation: Snapshot) -> Snapshot {
+        operation.timed(&self.estimates, unix_now())
     }
 
     pub(crate) async fn get(&self, subject: Subject<'_>) -> Read {
