@@ -287,10 +287,7 @@ impl<M> Builder<M> {
     /// whatever it looks at (a field that authentication has checked, an extension that it has left)
     /// has to be there for both: authentication belongs around the layer. Everybody is unidentified
     /// by default.
-    ///
-    /// Once it is set, a cancellation that a browser sends for a page of another site
-    /// (`Sec-Fetch-Site: cross-site`) is refused with 403: the caller, known by a cookie, has not asked
-    /// for it.
+    /// Once it is set, cancellations that pages of other sites send (`Sec-Fetch-Site`) are refused with 403.
     ///
     /// ```
     /// use std::time::Duration;
@@ -312,11 +309,8 @@ impl<M> Builder<M> {
         Self { identify: Some(Arc::new(identify)), ..self }
     }
 
-    /// Whether browsers are shown a page at the status URL of an operation: [`StatusPage::Offered`] by
-    /// default, to requests that prefer `text/html` to JSON, as those do that a browser sends when
-    /// somebody goes there. The page loads nothing from anywhere, runs no script but its own
-    /// (`Content-Security-Policy`), and shows texts of requests and handlers as texts. It says no more
-    /// than the document does, but for the method and the path of the call.
+    /// Whether browsers are shown a page at the status URL of an operation: by default, to requests that
+    /// prefer `text/html` to JSON. See [`StatusPage`].
     pub fn page(self, page: StatusPage) -> Self {
         Self { page, ..self }
     }

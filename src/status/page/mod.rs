@@ -16,6 +16,10 @@ use crate::{
 };
 
 /// Whether whoever looks at an operation's status URL with a browser is shown a page.
+///
+/// The page loads nothing from anywhere, runs no script but its own (`Content-Security-Policy`), and shows
+/// what requests and handlers say as text. It tells what the document does, and the method and the path
+/// of the call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StatusPage {
     /// To requests that prefer `text/html` to JSON. The default.
