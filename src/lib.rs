@@ -176,6 +176,7 @@ mod request;
 mod runner;
 mod seeded;
 mod service;
+mod signature;
 mod status;
 pub mod store;
 mod timer;
@@ -203,5 +204,6 @@ pub use self::{
     request::RequestHead,
     runner::{Drained, Undeferrable},
     service::RespondAsync,
+    signature::{KeyRing, KeyRingError, Verbs},
     status::StatusService,
 };

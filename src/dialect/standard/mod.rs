@@ -71,7 +71,7 @@ pub enum Complete {
 }
 
 /// As many header fields as an answer has at most.
-const FIELDS: usize = 10;
+const FIELDS: usize = 12;
 const ALLOW: &str = "GET, HEAD, DELETE";
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
