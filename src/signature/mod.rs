@@ -65,7 +65,7 @@ pub enum Verbs {
 /// A signature as it stands in a URL: whoever has it may do what it says.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Signature {
-    text: [u8; Signature::LONGEST],
+    text: [u8; Self::LONGEST],
     length: u8,
 }
 

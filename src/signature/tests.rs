@@ -157,7 +157,7 @@ fn a_secret_of_fewer_than_32_bytes_is_refused() {
 
 #[test]
 fn neither_keys_nor_signatures_are_shown() {
-    let ring = ring(&[b'k', b'j']);
+    let ring = ring(b"kj");
     assert_eq!(format!("{ring:?}"), "KeyRing { keys: 2, lifetime: 86400s }");
     assert_eq!(format!("{:?}", ring.sign(&ID, BOTH, at(9))), "Signature");
 }

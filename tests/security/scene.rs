@@ -48,7 +48,7 @@ pub(crate) fn app(layer: &RespondAsyncLayer) -> App {
 /// The wall clock goes with tokio's.
 pub(crate) fn paused_clock() -> Seeded {
     let began = Instant::now();
-    Seeded::new(7, move || Duration::from_secs(1_800_000_000) + began.elapsed())
+    Seeded::new(7, move || Duration::from_secs(1_800_000_000) + (Instant::now() - began))
 }
 
 /// What anybody is told of an operation that does not exist.
