@@ -1,12 +1,13 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Response, Uri};
+use http::{HeaderValue, Method, Response, Uri, uri::PathAndQuery};
 
 use crate::{
     body::{BoxError, Keep, StoredBody, Wrap},
     deferral::Deferral,
     dialect::{Dialect, Links, Mount, StandardDialect},
+    estimate::{Estimates, RouteKey},
     guard::{Guard, Keys, Routes},
     headers::Cookies,
     hub::Hub,
@@ -60,6 +61,7 @@ pub struct Builder<M = Wrap> {
     keys: Keys,
     identify: Option<Identify>,
     ring: Option<KeyRing>,
+    route_key: Option<RouteKey>,
     wrap: M,
 }
 
@@ -94,6 +96,7 @@ impl Builder {
             keys: Keys::default(),
             identify: None,
             ring: None,
+            route_key: None,
             wrap: Wrap,
         }
     }
@@ -175,6 +178,11 @@ impl<M> Builder<M> {
     }
 
     /// How large the body of an accepted call's response may be; 8 MiB by default.
+    ///
+    /// It is in memory until it is stored. A store that keeps parts
+    /// ([`put_part`](OperationStore::put_part)) is given a body of more than 256 KiB in parts of that
+    /// size, and it is sent from there part by part; other stores are given it as one value, and may
+    /// have a bound of their own for those.
     pub fn max_result_bytes(mut self, bytes: usize) -> Self {
         self.limits.result_bytes = bytes;
         self
@@ -336,6 +344,28 @@ impl<M> Builder<M> {
         self
     }
 
+    /// Tells which operations take about as long as each other, so that `Retry-After` can be learned
+    /// from those that have ended: those of one method and path by default, with what looks like an id
+    /// left out. Learned for 256 routes by themselves, and for all others together.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_respond_async::RespondAsyncLayer;
+    ///
+    /// // Reports take as long as their year is full.
+    /// let layer = RespondAsyncLayer::builder(Duration::from_secs(2))
+    ///     .route_key(|_, target| target.to_string())
+    ///     .build()?;
+    /// # drop(layer);
+    /// # Ok::<(), tower_respond_async::ConfigError>(())
+    /// ```
+    pub fn route_key(
+        self,
+        key: impl Fn(&Method, &PathAndQuery) -> String + Send + Sync + 'static,
+    ) -> Self {
+        Self { route_key: Some(Arc::new(key)), ..self }
+    }
+
     /// The layer answers for no operations itself: its
     /// [`status_service`](RespondAsyncLayer::status_service) is mounted somewhere else.
     pub fn external_status(self) -> Self {
@@ -350,7 +380,7 @@ impl<M> Builder<M> {
         F: Fn(StoredBody) -> B + Clone,
     {
         let Self { policy, limits, store, dialect, base_path, public_base, .. } = self;
-        let Self { routes, on_error, keys, identify, ring, .. } = self;
+        let Self { routes, on_error, keys, identify, ring, route_key, .. } = self;
         let wrap = Keep(body);
         Builder {
             policy,
@@ -364,6 +394,7 @@ impl<M> Builder<M> {
             keys,
             identify,
             ring,
+            route_key,
             wrap,
         }
     }
@@ -389,11 +420,28 @@ impl<M> Builder<M> {
         let mount = Mount::new(&base);
         let links = Links::new(&public, &mount);
         let (dialect, routes, policy) = (self.dialect, self.routes, self.policy);
-        let runner = Runner::new(store.clone(), Arc::clone(&hub), self.limits, self.on_error);
+        let estimates = Arc::new(Estimates::new(self.route_key));
+        let runner = Runner::new(
+            store.clone(),
+            Arc::clone(&hub),
+            self.limits,
+            Arc::clone(&estimates),
+            self.on_error,
+        );
         let max_wait = policy.max_wait;
         let (identify, ring, hearing) = (self.identify, self.ring, Hearing::default());
-        let status =
-            Status { store, hub, dialect, mount, links, max_wait, identify, hearing, ring };
+        let status = Status {
+            store,
+            hub,
+            dialect,
+            mount,
+            links,
+            max_wait,
+            estimates,
+            identify,
+            hearing,
+            ring,
+        };
         let (runner, status) = (Arc::new(runner), Arc::new(status));
         let guard = Guard { policy, runner, status, routes, keys: self.keys };
         Ok(RespondAsyncLayer::new(Arc::new(guard), self.wrap))

@@ -38,6 +38,11 @@ impl Timestamp {
         Self::from_unix_millis(self.0.saturating_add(millis))
     }
 
+    /// How long this is after `earlier`; nothing if it is before.
+    pub(crate) fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+
     /// The RFC 3339 form in UTC, with milliseconds: `2026-11-22T09:30:00.000Z`.
     pub fn to_rfc3339(self) -> String {
         self.rfc3339().as_str().to_owned()

@@ -224,6 +224,7 @@ mod call;
 mod clock;
 mod deferral;
 pub mod dialect;
+mod estimate;
 mod future;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
@@ -258,6 +259,7 @@ pub use self::{
     builder::{Builder, ConfigError},
     clock::Timestamp,
     deferral::Deferral,
+    estimate::RetryAfter,
     future::ResponseFuture,
     handle::Handle,
     headers::Cookies,
@@ -265,7 +267,8 @@ pub use self::{
     layer::RespondAsyncLayer,
     limits::{Disconnect, Refusal},
     operation::{
-        Failure, Operation, OperationId, Outcome, ParseIdError, Snapshot, State, StoredResponse,
+        Failure, Operation, OperationId, Outcome, ParseIdError, Snapshot, State, StoredContent,
+        StoredResponse,
     },
     policy::Defer,
     principal::Principal,

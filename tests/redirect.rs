@@ -141,7 +141,8 @@ async fn whoever_was_held_in_vain_is_sent_to_the_next_hop() {
 #[tokio::test(start_paused = true)]
 async fn the_longest_job_that_a_follower_sees_the_end_of_takes_the_deadline_and_eight_holds() {
     let longest = (DEADLINE + 8 * HOLD).as_secs();
-    let server = Server::new(|builder| builder);
+    let dialect = StandardDialect::new().retry_after(Duration::from_secs(2));
+    let server = Server::new(|builder| builder.dialect(dialect));
     let (answer, redirects) =
         follow(&server.app, Method::GET, &format!("/work?{}", longest - 1)).await;
     assert_eq!((answer.status, redirects), (StatusCode::CREATED, 8));

@@ -32,8 +32,10 @@ struct Desk {
     transport: Transport,
     replicas: [SocketAddr; REPLICAS],
     socket: UdpSocket,
-    waiting: Mutex<BTreeMap<u64, oneshot::Sender<Option<Box<Response<Bytes>>>>>>,
+    waiting: Mutex<BTreeMap<u64, Waiting>>,
 }
+
+type Waiting = oneshot::Sender<Option<Box<Response<Bytes>>>>;
 
 // === impl Caller ===
 

@@ -202,10 +202,10 @@ impl World {
     pub(crate) fn heard_of_result(
         &mut self,
         id: OperationId,
-        answer: Option<Response<Bytes>>,
+        answer: Option<&Response<Bytes>>,
     ) -> Told {
         let key = Key::of(id);
-        let told = match answer.as_ref().map(|answer| (answer, Voice::of(answer))) {
+        let told = match answer.map(|answer| (answer, Voice::of(answer))) {
             None
             | Some((_, Voice::Pending))
             | Some((_, Voice::Problem { code: "storeUnavailable", stored: false })) => Told::Open,
@@ -226,7 +226,7 @@ impl World {
                 Told::Ended
             }
         };
-        self.note_told(key, told, answer.as_ref());
+        self.note_told(key, told, answer);
         told
     }
 
@@ -234,10 +234,10 @@ impl World {
     pub(crate) fn heard_of_status(
         &mut self,
         id: OperationId,
-        answer: Option<Response<Bytes>>,
+        answer: Option<&Response<Bytes>>,
     ) -> Told {
         let key = Key::of(id);
-        let told = match answer.as_ref().map(|answer| (answer, Voice::of(answer))) {
+        let told = match answer.map(|answer| (answer, Voice::of(answer))) {
             None | Some((_, Voice::Problem { code: "storeUnavailable", stored: false })) => {
                 Told::Open
             }
@@ -250,7 +250,7 @@ impl World {
                 Told::Ended
             }
         };
-        self.note_told(key, told, answer.as_ref());
+        self.note_told(key, told, answer);
         told
     }
 
@@ -258,10 +258,10 @@ impl World {
     pub(crate) fn heard_of_cancel(
         &mut self,
         id: OperationId,
-        answer: Option<Response<Bytes>>,
+        answer: Option<&Response<Bytes>>,
     ) -> bool {
         let key = Key::of(id);
-        let told = match answer.as_ref().map(|answer| (answer, Voice::of(answer))) {
+        let told = match answer.map(|answer| (answer, Voice::of(answer))) {
             None | Some((_, Voice::Problem { code: "storeUnavailable", stored: false })) => None,
             Some((_, Voice::Problem { code: "unknownOperation", .. })) => Some(self.gone(key)),
             Some((answer, _)) if answer.status() == StatusCode::ACCEPTED => {
@@ -279,7 +279,7 @@ impl World {
                 Some(Told::Ended)
             }
         };
-        self.note_told(key, told.unwrap_or(Told::Open), answer.as_ref());
+        self.note_told(key, told.unwrap_or(Told::Open), answer);
         told.is_some()
     }
 

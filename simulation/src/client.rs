@@ -119,16 +119,16 @@ impl Client {
             if cancel.is_some_and(|at| at <= self.now()) {
                 let request = request(Method::DELETE, format!("/operations/{id}"));
                 let answer = self.caller.call(replica, Event::Delete, request, IMPATIENT).await;
-                if self.world.with(|world| world.heard_of_cancel(id, answer)) {
+                if self.world.with(|world| world.heard_of_cancel(id, answer.as_ref())) {
                     cancel = None;
                 }
             }
             let told = if self.dice.chance(25) {
                 let answer = self.poll(replica, format!("/operations/{id}")).await;
-                self.world.with(|world| world.heard_of_status(id, answer))
+                self.world.with(|world| world.heard_of_status(id, answer.as_ref()))
             } else {
                 let answer = self.poll(replica, format!("/operations/{id}/result")).await;
-                self.world.with(|world| world.heard_of_result(id, answer))
+                self.world.with(|world| world.heard_of_result(id, answer.as_ref()))
             };
             match told {
                 Told::Gone => return,

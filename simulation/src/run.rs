@@ -248,7 +248,9 @@ impl Stage<'_> {
                 world.violate(format!("a panic: {panic}"));
             }
             let history = std::mem::replace(&mut world.history, History::new(Detail::Hash));
-            let violations = std::mem::take(&mut world.violations);
+            let violations = std::mem::take(&mut world.violations).into_iter();
+            let violations =
+                violations.map(|(at, broken)| format!("at {at:?}: {broken}")).collect();
             (history.hash(), violations, world.totals, world.coverage.clone(), history)
         });
         drop(sim);

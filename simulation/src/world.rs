@@ -56,7 +56,7 @@ pub(crate) struct World {
     letters: Vec<Letter>,
     calls: u64,
     network: Dice,
-    pub(crate) violations: Vec<String>,
+    pub(crate) violations: Vec<(Duration, String)>,
 }
 
 // === impl Shared ===
@@ -284,12 +284,15 @@ impl World {
     fn closed(&mut self, key: Key) {
         let Some(kept) = self.audit.kept(key).cloned() else { return };
         let Some(closed) = kept.closed else { return };
-        // Whoever was told that it is another's has dropped what it had: from then on it is as any other.
         let own = closed.by.owner == kept.origin;
-        let worked_on_it = own && !kept.fenced.contains(&kept.origin);
         let said = closed.said;
         let request = request_of(&kept);
         let run = self.run_of(key, request);
+        // Whoever was told that it is another's has dropped what it had: from then on it is as any other.
+        // So is one that was never known to be stored.
+        let keyed = self.scenario.requests[request].keyed;
+        let was_its = self.accepted.contains_key(&key) || keyed && run.is_some();
+        let worked_on_it = own && was_its && !kept.fenced.contains(&kept.origin);
         let ending = self.scenario.requests[request].work.ending;
         let replays = self.scenario.settings.attempts > 1;
         self.totals.closed(said);
@@ -362,7 +365,7 @@ impl World {
     pub(crate) fn violate(&mut self, broken: String) {
         let now = self.now;
         self.history.note(now, ("VIOLATION", &broken));
-        self.violations.push(format!("at {now:?}: {broken}"));
+        self.violations.push((now, broken));
     }
 }
 

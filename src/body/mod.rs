@@ -2,6 +2,7 @@
 
 mod discard;
 mod gate;
+mod parts;
 mod request;
 mod response;
 mod stored;
@@ -11,6 +12,7 @@ use std::error::Error;
 pub(crate) use self::{
     discard::discard,
     gate::Gate,
+    parts::{Parts, Source},
     request::{Receipt, Unreceived},
 };
 pub use self::{

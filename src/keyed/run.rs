@@ -147,7 +147,9 @@ impl Claimant {
     fn give(&self, operation: &Snapshot, own: Option<HeaderMap>) -> Response<StoredBody> {
         match (operation.outcome(), own) {
             (Some(Outcome::Response(stored)), Some(headers)) => {
-                let body = StoredBody::whole(stored.body.clone(), stored.trailers.clone());
+                let (body, trailers) = (stored.body.clone(), stored.trailers.clone());
+                let status = &self.guard.status;
+                let body = status.body(operation.id, body, Default::default(), trailers);
                 let mut response = Response::new(body);
                 *response.status_mut() = stored.status;
                 *response.headers_mut() = headers;

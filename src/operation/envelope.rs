@@ -14,7 +14,9 @@ use std::{fmt, time::Duration};
 use bytes::{Buf, BufMut, Bytes};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, uri::PathAndQuery};
 
-use super::{Failure, Fingerprint, Keyed, Outcome, Salt, StoredRequest, StoredResponse};
+use super::{
+    Failure, Fingerprint, Keyed, Outcome, Salt, StoredContent, StoredRequest, StoredResponse,
+};
 use crate::{clock::Timestamp, principal::Binding};
 
 /// The part that is written once, when the call is accepted.
@@ -95,6 +97,7 @@ const HEAD: u8 = 1;
 const PROGRESS: u8 = 2;
 const RESPONSE: u8 = 3;
 const FAILURE: u8 = 4;
+const IN_PARTS: u8 = 5;
 
 type Decoded<T> = Result<T, DecodeError>;
 
@@ -154,14 +157,26 @@ impl Tail {
                 fields.finish(&Bytes::new())
             }
             Self::Outcome { revision, ended, kept, outcome: Outcome::Response(response) } => {
-                let mut fields = Fields::new(RESPONSE);
+                let kind = match response.body {
+                    StoredContent::Whole(_) => RESPONSE,
+                    StoredContent::Parts { .. } => IN_PARTS,
+                };
+                let mut fields = Fields::new(kind);
                 fields.number(*revision);
                 fields.time(*ended);
                 fields.duration(*kept);
                 fields.0.put_u16_le(response.status.as_u16());
                 fields.headers(&response.headers);
                 fields.option(response.trailers.as_ref(), Fields::headers);
-                fields.finish(&response.body)
+                match &response.body {
+                    StoredContent::Whole(body) => fields.finish(body),
+                    StoredContent::Parts { count, length, digest } => {
+                        fields.0.put_u32_le(*count);
+                        fields.number(*length);
+                        fields.0.put_slice(digest);
+                        fields.finish(&Bytes::new())
+                    }
+                }
             }
         }
     }
@@ -185,13 +200,16 @@ impl Tail {
                 let outcome = Outcome::Failure(failure);
                 Ok(Self::Outcome { revision, ended: time, kept, outcome })
             }
-            RESPONSE => {
+            RESPONSE | IN_PARTS => {
                 let kept = fields.duration()?;
                 let status =
                     StatusCode::from_u16(fields.short()?).map_err(|_| DecodeError::Malformed)?;
                 let headers = fields.headers()?;
                 let trailers = fields.option(Reader::headers)?;
-                let body = bytes.slice_ref(fields.0);
+                let body = match kind {
+                    IN_PARTS => fields.parts()?,
+                    _ => StoredContent::Whole(bytes.slice_ref(fields.0)),
+                };
                 let response = StoredResponse { status, headers, body, trailers };
                 let outcome = Outcome::Response(Box::new(response));
                 Ok(Self::Outcome { revision, ended: time, kept, outcome })
@@ -440,6 +458,13 @@ impl<'a> Reader<'a> {
             headers.try_append(name, value).map_err(|_| DecodeError::Malformed)?;
         }
         Ok(headers)
+    }
+
+    /// Where a body is that is not here. Nothing follows.
+    fn parts(mut self) -> Decoded<StoredContent> {
+        let (count, length, digest) = (self.word()?, self.number()?, self.array()?);
+        self.end()?;
+        Ok(StoredContent::Parts { count, length, digest })
     }
 
     /// Nothing may be left over.

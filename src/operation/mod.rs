@@ -20,7 +20,7 @@ pub use self::{
     current::Operation,
     fence::{Fence, Key, Owner},
     id::{OperationId, ParseIdError},
-    outcome::{Failure, Outcome, StoredResponse},
+    outcome::{Failure, Outcome, StoredContent, StoredResponse},
     snapshot::{Snapshot, State},
 };
 pub(crate) use self::{

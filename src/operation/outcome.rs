@@ -19,10 +19,27 @@ pub struct StoredResponse {
     pub status: StatusCode,
     /// The header fields that are kept (see the table in the crate's documentation).
     pub headers: HeaderMap,
-    /// The whole body.
-    pub body: Bytes,
+    /// The body.
+    pub body: StoredContent,
     /// The trailer fields, if the service sent any.
     pub trailers: Option<HeaderMap>,
+}
+
+/// The body of a stored response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StoredContent {
+    /// All of it.
+    Whole(Bytes),
+    /// It is larger than 256 KiB, and the store keeps it in parts, which are read while it is sent.
+    Parts {
+        /// How many parts there are.
+        count: u32,
+        /// How many bytes they have together.
+        length: u64,
+        /// Their SHA-256, all together.
+        digest: [u8; 32],
+    },
 }
 
 /// Why an operation ended without a response.
@@ -51,6 +68,37 @@ pub enum Failure {
     NotBegun,
     /// It was begun as often as it may be, and each time the process that ran it died.
     GaveUp,
+}
+
+// === impl StoredContent ===
+
+impl StoredContent {
+    /// How many bytes it has.
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Whole(bytes) => bytes.len() as u64,
+            Self::Parts { length, .. } => *length,
+        }
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes, unless the store has them in parts.
+    pub fn as_whole(&self) -> Option<&Bytes> {
+        match self {
+            Self::Whole(bytes) => Some(bytes),
+            Self::Parts { .. } => None,
+        }
+    }
+}
+
+impl From<Bytes> for StoredContent {
+    fn from(bytes: Bytes) -> Self {
+        Self::Whole(bytes)
+    }
 }
 
 // === impl Failure ===

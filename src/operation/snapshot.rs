@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
+    estimate::{Estimates, Progress, RetryAfter, Run},
     principal::{Binding, Principal},
 };
 
@@ -32,10 +33,14 @@ pub struct Snapshot {
     /// How often it was begun, as far as is known while it runs: above 1, it is run again after the
     /// process that ran it has died.
     pub attempt: u32,
+    /// When to ask for it again, as far as can be told from others like it; `None` once it has ended.
+    pub retry_after: Option<RetryAfter>,
     /// Where it stands.
     pub state: State,
     /// Whose it is.
     pub(crate) binding: Option<Binding>,
+    /// How much was done when it was accepted, from 0 to 1.
+    at_first: f64,
 }
 
 /// Where an operation stands.
@@ -74,6 +79,8 @@ impl Snapshot {
             revision: 0,
             cancel_requested: false,
             attempt: 1,
+            retry_after: None,
+            at_first: report.progress.unwrap_or(0.0),
             state: State::of_report(report),
             binding,
         }
@@ -114,6 +121,21 @@ impl Snapshot {
     /// Whether this caller may know of it: the one it is bound to, or anybody if it is not.
     pub(crate) fn admits(&self, principal: Option<&Principal>) -> bool {
         self.binding.is_none_or(|binding| binding.admits(self.id.as_bytes(), principal))
+    }
+
+    /// The operation, and when to ask for it again if it runs.
+    pub(crate) fn timed(self, estimates: &Estimates, now: Timestamp) -> Self {
+        let progress = match self.state {
+            State::Ended { .. } => return self,
+            State::Running { progress: Some(at_last), .. } => {
+                let after = self.updated.since(self.created);
+                Some(Progress { at_first: self.at_first, at_last, after })
+            }
+            State::Running { progress: None, .. } | State::NotStarted => None,
+        };
+        let run = Run { elapsed: now.since(self.created), progress };
+        let retry_after = Some(estimates.next(&self.method, &self.target, run));
+        Self { retry_after, ..self }
     }
 
     /// How it ended, if it has.

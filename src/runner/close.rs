@@ -6,12 +6,16 @@ use bytes::Bytes;
 use tokio::time::Instant;
 use tracing::{error, warn};
 
-use super::{backoff::Backoff, parked::Parked};
+use super::{
+    backoff::Backoff,
+    parked::Parked,
+    remains::{Remains, Step},
+};
 use crate::{
     clock::unix_now,
     idempotency::is_released,
     operation::{Failure, Outcome, Tail},
-    store::{Claim, Close, OperationStore, StoreError, Written},
+    store::{Claim, Close, StoreError, Written},
 };
 
 /// How an operation is to be closed.
@@ -42,25 +46,34 @@ impl Ending {
         let began = Instant::now();
         let mut backoff = Backoff::of(key);
         let mut saved = None;
+        let ended = match self.outcome {
+            Outcome::Response(_) => Some(unix_now()),
+            Outcome::Failure(_) => None,
+        };
         let claim = if is_released(&self.outcome) { Claim::Release } else { Claim::Keep };
         let close = Close { retention: self.retention, claim };
-        // Encoded once: the response itself is not kept beside its bytes.
-        let mut tail = encode(revision, self.outcome, close);
+        let mut remains = Remains::new(revision, self.outcome, close);
         loop {
-            match runner.store.write(key, parked.hold.fence(), tail.clone(), Some(close)).await {
-                Ok(Written::Applied) => {
+            match remains.store(&runner.store, key, parked.hold.fence()).await {
+                Ok(Step::More) => backoff = Backoff::of(key),
+                Ok(Step::Last(Written::Applied)) => {
+                    if let Some(ended) = ended {
+                        parked.observe(ended);
+                    }
                     runner.hub.ended(key).await;
                     return;
                 }
-                Ok(Written::Fenced) => {
+                Ok(Step::Last(Written::Fenced)) => {
                     warn!(operation = %key, "another process has taken the operation over; this outcome is dropped");
                     runner.hub.ended(key).await;
                     return;
                 }
-                Ok(Written::Missing) => match self.if_missing {
+                Ok(Step::Last(Written::Missing)) => match self.if_missing {
                     IfMissing::Accept => return,
                     // An attempt that was not answered may have closed it, and its time be over.
-                    IfMissing::Recreate if saved.is_some() && began.elapsed() >= self.retention => {
+                    IfMissing::Recreate
+                        if saved.is_some() && Instant::now() - began >= self.retention =>
+                    {
                         return;
                     }
                     IfMissing::Recreate => {
@@ -78,9 +91,9 @@ impl Ending {
                 Err(error) => {
                     warn!(operation = %key, %error, "the outcome could not be stored");
                     if let StoreError::TooLarge = error {
-                        tail = encode(revision, Outcome::Failure(Failure::TooLarge), close);
+                        remains.give_up(Failure::TooLarge);
                     }
-                    saved.get_or_insert_with(|| runner.parking.save(tail.len()));
+                    saved.get_or_insert_with(|| runner.parking.save(remains.size()));
                     backoff.wait().await;
                 }
             }

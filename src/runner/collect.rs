@@ -52,6 +52,7 @@ impl Parked {
             warn!(operation = %self.key(), dropped, "Set-Cookie fields of an accepted call are not kept");
         }
         let status = parts.status;
+        let body = body.into();
         Outcome::Response(Box::new(StoredResponse { status, headers, body, trailers }))
     }
 }

@@ -17,6 +17,7 @@ mod listen;
 mod parked;
 mod parking;
 mod progress;
+mod remains;
 mod replay;
 mod tidy;
 mod until;
@@ -39,7 +40,10 @@ pub(crate) use self::{
 };
 pub use self::{drain::Drained, parking::Undeferrable};
 use self::{lease::Lease, parking::Parking, replay::Replay};
-use crate::{body::BoxError, hub::Hub, limits::Limits, operation::Reports, store::BoundedStore};
+use crate::{
+    body::BoxError, estimate::Estimates, hub::Hub, limits::Limits, operation::Reports,
+    store::BoundedStore,
+};
 
 /// What a service's error becomes once its call has been accepted.
 pub(crate) type OnError = Arc<dyn Fn(BoxError) -> Response<Bytes> + Send + Sync>;
@@ -49,6 +53,7 @@ pub(crate) struct Runner {
     store: BoundedStore,
     hub: Arc<Hub>,
     limits: Limits,
+    estimates: Arc<Estimates>,
     on_error: Option<OnError>,
     parking: Arc<Parking>,
     reports: Arc<Reports>,
@@ -66,12 +71,14 @@ impl Runner {
         store: BoundedStore,
         hub: Arc<Hub>,
         limits: Limits,
+        estimates: Arc<Estimates>,
         on_error: Option<OnError>,
     ) -> Self {
         Self {
             store,
             hub,
             limits,
+            estimates,
             on_error,
             parking: Arc::new(Parking::new(limits.parked, limits.saved_bytes)),
             reports: Arc::default(),

@@ -7,6 +7,7 @@ use tracing::Span;
 
 use super::{Runner, Space};
 use crate::{
+    clock::Timestamp,
     hub::Hold,
     operation::{Head, Key, Shared},
 };
@@ -48,6 +49,12 @@ impl Parked {
 
     pub(super) fn idempotency(&self) -> Option<[u8; 32]> {
         self.idempotency.as_deref().copied()
+    }
+
+    /// The operation has ended, with a response: others like it may take as long.
+    pub(super) fn observe(&self, ended: Timestamp) {
+        let Head { created, method, target, .. } = self.decoded_head();
+        self.runner.estimates.observe(&method, &target, ended.since(created));
     }
 
     /// Whether another process may run the request again if this one leaves it.

@@ -3,10 +3,11 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request::Parts};
 
+use super::Status;
 use crate::{
     body::StoredBody,
-    dialect::{Dialect, Patch, Problem, Reply},
-    operation::{Failure, Outcome, Snapshot, StoredResponse},
+    dialect::{Patch, Problem, Reply},
+    operation::{Failure, OperationId, Outcome, Snapshot, StoredResponse},
 };
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
@@ -17,18 +18,14 @@ const VARY: HeaderValue = HeaderValue::from_static("Accept, Authorization, Cooki
 const WEAK: &str = "W/";
 
 /// The response that a reply about `operation` stands for.
-pub(super) fn reply(
-    dialect: &dyn Dialect,
-    reply: Reply,
-    operation: &Snapshot,
-) -> Response<StoredBody> {
+pub(super) fn reply(status: &Status, reply: Reply, operation: &Snapshot) -> Response<StoredBody> {
     match (reply, operation.outcome()) {
         (Reply::Replay(patch), Some(Outcome::Response(stored))) => {
-            replay((**stored).clone(), patch)
+            replay(status, operation.id, (**stored).clone(), patch)
         }
-        (Reply::Replay(_), Some(Outcome::Failure(failure))) => failed(dialect, operation, *failure),
+        (Reply::Replay(_), Some(Outcome::Failure(failure))) => failed(status, operation, *failure),
         // Only a faulty dialect replays what has not ended; nothing is known to be told.
-        (Reply::Replay(_), None) => message(dialect.error(&Problem::Unknown)),
+        (Reply::Replay(_), None) => status.error(Problem::Unknown),
         (reply @ Reply::Message(..), _) => message(reply),
     }
 }
@@ -56,11 +53,16 @@ pub(super) fn unreferred(mut response: Response<StoredBody>) -> Response<StoredB
     response
 }
 
-fn failed(dialect: &dyn Dialect, operation: &Snapshot, failure: Failure) -> Response<StoredBody> {
-    message(dialect.error(&Problem::Failed { id: operation.id, failure }))
+fn failed(status: &Status, operation: &Snapshot, failure: Failure) -> Response<StoredBody> {
+    status.error(Problem::Failed { id: operation.id, failure })
 }
 
-fn replay(stored: StoredResponse, patch: Patch) -> Response<StoredBody> {
+fn replay(
+    answering: &Status,
+    id: OperationId,
+    stored: StoredResponse,
+    patch: Patch,
+) -> Response<StoredBody> {
     let StoredResponse { status, mut headers, body, trailers } = stored;
     for name in patch.remove {
         headers.remove(name);
@@ -83,7 +85,7 @@ fn replay(stored: StoredResponse, patch: Patch) -> Response<StoredBody> {
     }
     replace(&mut headers, patch.set);
     headers.insert(header::CACHE_CONTROL, NO_STORE);
-    let body = StoredBody::new([patch.prefix, body, patch.suffix], trailers);
+    let body = answering.body(id, body, [patch.prefix, patch.suffix], trailers);
     let mut response = Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = headers;

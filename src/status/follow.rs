@@ -20,9 +20,10 @@ impl Status {
         operation: &Snapshot,
         applied: Preference,
     ) -> Response<StoredBody> {
-        let links = self.links_of(operation);
-        let reply = self.dialect.redirected(operation, applied, Hop::FIRST, &links);
-        finish::reply(&*self.dialect, reply, operation)
+        let operation = self.timed(operation.clone());
+        let links = self.links_of(&operation);
+        let reply = self.dialect.redirected(&operation, applied, Hop::FIRST, &links);
+        finish::reply(self, reply, &operation)
     }
 
     /// Holds a caller that was redirected: until the operation ends, for as long as anybody may wait
@@ -35,7 +36,7 @@ impl Status {
         links: &Links,
     ) -> Result<Response<StoredBody>, Problem> {
         let (read, granted) = self.wait(subject, wait.unwrap_or(self.max_wait)).await;
-        let operation = read?;
+        let operation = self.timed(read?);
         // Callers that are not held are back at once, and through with all hops within milliseconds.
         let next = match granted {
             Wait::Granted => hop.next(),
@@ -47,6 +48,6 @@ impl Status {
             (None, Some(next)) => self.dialect.redirected(&operation, applied, next, links),
             (None, None) => self.dialect.accepted(&operation, applied, links),
         };
-        Ok(finish::reply(&*self.dialect, reply, &operation))
+        Ok(finish::reply(self, reply, &operation))
     }
 }

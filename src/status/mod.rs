@@ -3,6 +3,7 @@
 //! A request is [routed](Status::route) by the dialect, read from the store, put into words by the
 //! dialect, and finished here: `HEAD`, conditional requests, `no-store`.
 
+mod content;
 mod finish;
 mod follow;
 mod hearing;
@@ -24,6 +25,7 @@ use crate::{
         Command, Dialect, Links, Mount, Patch, Preference, Problem, RESPOND_ASYNC, Reply, Resource,
         Route, STORED,
     },
+    estimate::Estimates,
     hub::Hub,
     operation::{Head, Key, OperationId, Order, Snapshot},
     principal::Principal,
@@ -40,6 +42,7 @@ pub(crate) struct Status {
     pub(crate) mount: Mount,
     pub(crate) links: Links,
     pub(crate) max_wait: Duration,
+    pub(crate) estimates: Arc<Estimates>,
     pub(crate) identify: Option<Identify>,
     pub(crate) hearing: Hearing,
     /// What signs references, if they are.
@@ -79,15 +82,16 @@ impl Status {
         operation: &Snapshot,
         applied: Preference,
     ) -> Response<StoredBody> {
-        let reply = self.dialect.accepted(operation, applied, &self.links_of(operation));
-        finish::reply(&*self.dialect, reply, operation)
+        let operation = self.timed(operation.clone());
+        let reply = self.dialect.accepted(&operation, applied, &self.links_of(&operation));
+        finish::reply(self, reply, &operation)
     }
 
     /// The end of an operation, as the response to a call that stands for the same.
     pub(crate) fn response(&self, operation: &Snapshot) -> Response<StoredBody> {
         let set = HeaderMap::from_iter([(RESPOND_ASYNC, STORED)]);
         let patch = Patch { set, ..Patch::default() };
-        finish::reply(&*self.dialect, Reply::Replay(patch), operation)
+        finish::reply(self, Reply::Replay(patch), operation)
     }
 
     /// The answer to a late call that cannot be accepted.
@@ -135,7 +139,7 @@ impl Status {
                     (Command::Get, Some(wait)) => self.wait(subject, wait).await.0,
                     (Command::Cancel, _) => self.cancel(subject).await,
                 };
-                Ok(self.tell(resource, command, &read?, &links, request))
+                Ok(self.tell(resource, command, &self.timed(read?), &links, request))
             }
         }
     }
@@ -185,13 +189,18 @@ impl Status {
     ) -> Response<StoredBody> {
         let reply = self.dialect.poll(resource, command, operation, links);
         let is_document = matches!(reply, Reply::Message(..));
-        let response = finish::reply(&*self.dialect, reply, operation);
+        let response = finish::reply(self, reply, operation);
         match (resource, command) {
             (Resource::Status, Command::Get) if is_document => {
                 finish::conditional(operation, request, response)
             }
             (Resource::Status | Resource::Result, _) => response,
         }
+    }
+
+    /// The operation, and when to ask for it again.
+    fn timed(&self, operation: Snapshot) -> Snapshot {
+        operation.timed(&self.estimates, unix_now())
     }
 
     pub(crate) async fn get(&self, subject: Subject<'_>) -> Read {

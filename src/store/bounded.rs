@@ -77,6 +77,20 @@ impl OperationStore for BoundedStore {
         self.bound(self.store.sweep(limit)).await
     }
 
+    async fn put_part(
+        &self,
+        key: Key,
+        by: Fence,
+        number: u32,
+        part: Bytes,
+    ) -> Result<Written, StoreError> {
+        self.bound(self.store.put_part(key, by, number, part)).await
+    }
+
+    async fn get_part(&self, key: Key, number: u32) -> Result<Option<Bytes>, StoreError> {
+        self.bound(self.store.get_part(key, number)).await
+    }
+
     /// As long as it takes: that nothing happens is no failure.
     async fn hint(&self) -> Hint {
         self.store.hint().await

@@ -17,6 +17,8 @@ pub enum StoreError {
     TooLarge,
     /// What is stored under this key is not what was written.
     Corrupt(Key),
+    /// The store does not have this verb. Nothing was applied.
+    Unsupported,
 }
 
 // === impl StoreError ===
@@ -35,6 +37,7 @@ impl fmt::Display for StoreError {
             Self::Full => f.write_str("the operation store is full"),
             Self::TooLarge => f.write_str("the value is too large for the operation store"),
             Self::Corrupt(key) => write!(f, "the stored operation {key} is corrupt"),
+            Self::Unsupported => f.write_str("the operation store does not support this"),
         }
     }
 }
@@ -43,7 +46,7 @@ impl Error for StoreError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Unavailable(source) => Some(source.as_ref()),
-            Self::Full | Self::TooLarge | Self::Corrupt(_) => None,
+            Self::Full | Self::TooLarge | Self::Corrupt(_) | Self::Unsupported => None,
         }
     }
 }

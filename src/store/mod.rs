@@ -15,6 +15,8 @@
 //! | the first close wins | nothing changes a closed operation until it is gone |
 //! | epochs | start at 1, and only `adopt` raises them |
 //! | repeat-safe | a verb may be repeated after its reply was lost: nothing happens twice, and the answer leads the caller to the same end |
+//! | parts follow the close | a part is written under the rule of a write, read once the operation is closed, and gone with it |
+//! | hints are hints | they may be late, lost or false: nothing rests on them |
 //! | dead is gone | an operation whose retention is over is invisible, swept or not |
 //!
 //! With the feature `conformance`, the module of that name has a test for each of them.
@@ -169,6 +171,40 @@ pub trait OperationStore: Send + Sync + 'static {
     fn sweep(&self, limit: u32) -> impl Future<Output = Result<u64, StoreError>> + Send {
         let _ = limit;
         async { Ok(0) }
+    }
+
+    /// Stores a part of what an open operation held under the fence `by` is to be closed with.
+    /// Numbers count from 0; the same number again replaces what it had.
+    ///
+    /// Parts are for bodies that are too large for one value. They are written under the rule of
+    /// [`write`](Self::write): to an operation that is open and held under this fence, else the answer
+    /// is [`Written::Fenced`] or [`Written::Missing`]. They stay when the operation is adopted, though
+    /// nobody may read them: the close that follows says how many of them count, and what they
+    /// hash to. They are gone when the operation is: forgotten, dead, or its key used again.
+    ///
+    /// Stores that have no use for it keep the default, [`StoreError::Unsupported`], and are given
+    /// whole bodies in the last tail. A store may refuse numbers above 65,535 as
+    /// [`StoreError::TooLarge`].
+    fn put_part(
+        &self,
+        key: Key,
+        by: Fence,
+        number: u32,
+        part: Bytes,
+    ) -> impl Future<Output = Result<Written, StoreError>> + Send {
+        let _ = (key, by, number, part);
+        async { Err(StoreError::Unsupported) }
+    }
+
+    /// Reads a part of a closed operation. `None` if there is none of this number, or the operation
+    /// is open, unknown or dead.
+    fn get_part(
+        &self,
+        key: Key,
+        number: u32,
+    ) -> impl Future<Output = Result<Option<Bytes>, StoreError>> + Send {
+        let _ = (key, number);
+        async { Err(StoreError::Unsupported) }
     }
 
     /// Waits for the next hint that somebody, in whatever process, has changed something. Stores

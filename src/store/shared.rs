@@ -33,6 +33,8 @@ trait ErasedStore: Send + Sync {
     fn adopt(&self, by: Owner, limit: u32) -> Reply<'_, Vec<Record>>;
     fn forget(&self, key: Key) -> Reply<'_, ()>;
     fn sweep(&self, limit: u32) -> Reply<'_, u64>;
+    fn put_part(&self, key: Key, by: Fence, number: u32, part: Bytes) -> Reply<'_, Written>;
+    fn get_part(&self, key: Key, number: u32) -> Reply<'_, Option<Bytes>>;
     fn hint(&self) -> Boxed<'_, Hint>;
 }
 
@@ -90,6 +92,20 @@ impl OperationStore for SharedStore {
         self.0.sweep(limit).await
     }
 
+    async fn put_part(
+        &self,
+        key: Key,
+        by: Fence,
+        number: u32,
+        part: Bytes,
+    ) -> Result<Written, StoreError> {
+        self.0.put_part(key, by, number, part).await
+    }
+
+    async fn get_part(&self, key: Key, number: u32) -> Result<Option<Bytes>, StoreError> {
+        self.0.get_part(key, number).await
+    }
+
     async fn hint(&self) -> Hint {
         self.0.hint().await
     }
@@ -128,6 +144,14 @@ impl<S: OperationStore> ErasedStore for S {
 
     fn sweep(&self, limit: u32) -> Reply<'_, u64> {
         Box::pin(OperationStore::sweep(self, limit))
+    }
+
+    fn put_part(&self, key: Key, by: Fence, number: u32, part: Bytes) -> Reply<'_, Written> {
+        Box::pin(OperationStore::put_part(self, key, by, number, part))
+    }
+
+    fn get_part(&self, key: Key, number: u32) -> Reply<'_, Option<Bytes>> {
+        Box::pin(OperationStore::get_part(self, key, number))
     }
 
     fn hint(&self) -> Boxed<'_, Hint> {

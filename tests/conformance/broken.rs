@@ -183,6 +183,28 @@ faults! {
     TooLargeATailIsCut => "large_values::a_tail_that_is_too_large_is_refused",
     TooLargeATailClearsTheOld => "large_values::a_tail_that_is_too_large_is_refused",
 
+    // Parts.
+    PartsAreNotStored => "parts::they_are_read_byte_for_byte_once_it_is_closed",
+    PartsAreCut => "parts::they_are_read_byte_for_byte_once_it_is_closed",
+    PartsAreReadOnce => "parts::they_are_read_byte_for_byte_once_it_is_closed",
+    PartsAreReadWhileItIsOpen => "parts::of_an_open_operation_none_is_read",
+    PartsChangeTheTail => "parts::of_an_open_operation_none_is_read",
+    PartsStayAsTheyWere => "parts::a_part_written_again_is_replaced",
+    PartsAreAppended => "parts::one_may_be_repeated",
+    PartsTwiceAreFenced => "parts::one_may_be_repeated",
+    PartsHaveNoOwner => "parts::under_another_fence_none_is_written",
+    PartsHaveNoEpoch => "parts::under_another_fence_none_is_written",
+    PartsOfNothingAreApplied => "parts::of_an_unknown_operation_it_is_missing",
+    PartsOfNothingWait => "parts::of_an_unknown_operation_it_is_missing",
+    TheClosedTakeParts => "parts::after_the_close_none_is_written",
+    PartsAreOfAllOperations => "parts::each_operation_has_its_own",
+    PartsOutliveTheDead => "parts::they_are_gone_when_its_retention_is_over",
+    PartsDieEarly => "parts::they_are_gone_when_its_retention_is_over",
+    PartsOutliveTheForgotten => "parts::they_are_forgotten_with_it",
+    PartsOfTheFirstHolderStay => "parts::an_adopter_replaces_those_of_before",
+    HandlesHaveParts => "parts::another_handle_reads_and_writes_them",
+    RestartsForgetParts => "parts::they_outlast_the_process",
+
     // Two steps for one, with a moment between them.
     CreationIsTorn => "concurrency::of_many_creations_by_several_owners_one_wins",
     CreationLooksAtIdempotencyBefore =>

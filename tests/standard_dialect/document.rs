@@ -140,7 +140,9 @@ async fn an_operation_that_gets_its_turn_becomes_running() {
 
 #[tokio::test(start_paused = true)]
 async fn progress_and_message_are_told_and_rounded_down() {
-    let app = bare(&RespondAsyncLayer::after(DEADLINE), |_| async {
+    let dialect = StandardDialect::new().retry_after(Duration::from_secs(2));
+    let layer = RespondAsyncLayer::builder(DEADLINE).dialect(dialect).build();
+    let app = bare(&layer.expect("the settings are valid"), |_| async {
         let operation = Operation::current();
         operation.progress(0.459);
         operation.message("counting \"sheep\" ü");

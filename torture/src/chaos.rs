@@ -61,7 +61,7 @@ impl Chaos {
     /// Does things until `end`, or until so many kills; then waits until all is well again.
     pub(crate) async fn run(&mut self, end: Instant, kills: u64) {
         let mut rng = self.world.rng();
-        let lease = self.world.options.lease;
+        let lease = self.world.options.lease();
         // One replica is left alone for some leases, and takes over from the others: where all
         // live shorter than that, nobody ever does.
         let (mut guardian, mut until) = (0, Instant::now());
@@ -142,7 +142,7 @@ async fn kill(world: &World, slot: &Slot, rng: &mut Rng, kills: &AtomicU64) {
     }
     // Sometimes nobody is there for a while.
     if rng.u8(..12) == 0 {
-        sleep(between(rng, Duration::ZERO, world.options.lease * 2)).await;
+        sleep(between(rng, Duration::ZERO, world.options.lease() * 2)).await;
     }
     start(world, slot).await;
     world.faulted(Fault::Kill(replica.process, point.name().to_owned()), from);
@@ -151,7 +151,7 @@ async fn kill(world: &World, slot: &Slot, rng: &mut Rng, kills: &AtomicU64) {
 async fn pause(world: &World, slot: &Slot, rng: &mut Rng) {
     let Ok(_busy) = slot.busy.try_lock() else { return };
     let Some(replica) = slot.current() else { return };
-    let lease = world.options.lease;
+    let lease = world.options.lease();
     let point = Point::choose(rng, slot).reached(slot).await;
     let from = world.journal.now();
     replica.signal(Signal::STOP).await;
@@ -170,7 +170,7 @@ async fn pause(world: &World, slot: &Slot, rng: &mut Rng) {
 async fn cut(world: &World, slot: &Slot, rng: &mut Rng) {
     let Ok(_busy) = slot.busy.try_lock() else { return };
     let (Some(link), Some(replica)) = (&slot.link, slot.current()) else { return };
-    let lease = world.options.lease;
+    let lease = world.options.lease();
     let gate = *rng.choice(&[Gate::Shut, Gate::NoReplies, Gate::NoRequests]).expect("not empty");
     let from = world.journal.now();
     link.set(gate);
@@ -184,7 +184,7 @@ async fn cut(world: &World, slot: &Slot, rng: &mut Rng) {
 async fn store(world: &World, kind: Kind, rng: &mut Rng) {
     let Ok(mut guard) = world.store.try_lock() else { return };
     let Some(store) = guard.as_mut().filter(|store| store.is_shared()) else { return };
-    let lease = world.options.lease;
+    let lease = world.options.lease();
     let away = between(rng, Duration::from_millis(50), lease * 2);
     let from = world.journal.now();
     let fault = match kind {

@@ -36,13 +36,14 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) replay: bool,
 
-    /// How long after its last sign of life a process is taken for dead
-    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = humantime::parse_duration)]
-    pub(crate) lease: Duration,
+    /// How long after its last sign of life a process is taken for dead: 2s, and in `storm` 15s,
+    /// which is the facade's own default
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(crate) lease: Option<Duration>,
 
-    /// New calls each second
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    pub(crate) rate: u32,
+    /// New calls each second: 100, and 25 with --replay, where a process runs 16 again at a time
+    #[arg(long, value_name = "N")]
+    pub(crate) rate: Option<u32>,
 
     /// How many operations are parked before the outage
     #[arg(long, value_name = "N", default_value_t = 10_000)]
@@ -109,19 +110,33 @@ impl Options {
         }
     }
 
-    /// A third of the lease, less what a slow machine takes.
+    pub(crate) fn rate(&self) -> u32 {
+        self.rate.unwrap_or(if self.replay { 25 } else { 100 })
+    }
+
+    /// Short, so that a takeover is quick; except where a thousand requests have to get in line for
+    /// one record.
+    pub(crate) fn lease(&self) -> Duration {
+        self.lease.unwrap_or(match self.scenario {
+            Scenario::Storm => Duration::from_secs(15),
+            _ => Duration::from_secs(2),
+        })
+    }
+
+    /// Less than a third of the lease, and at most the layer's default.
     pub(crate) fn store_timeout(&self) -> Duration {
-        self.lease * 3 / 10
+        (self.lease() * 3 / 10).min(Duration::from_millis(2_500))
     }
 
     /// The time in which everything has to come to its end once all is well again: the leases end,
     /// those who take over have been alive for as long, and work goes on to its end.
     pub(crate) fn grace(&self) -> Duration {
-        match self.scenario {
-            Scenario::Outage => Duration::from_secs(60),
-            Scenario::Kill | Scenario::Rolling | Scenario::Storm | Scenario::Upgrade => {
-                self.lease * 6 + Duration::from_secs(20)
-            }
+        let takeover = self.lease() * 6 + Duration::from_secs(20);
+        match (self.scenario, self.replay) {
+            (Scenario::Outage, _) => Duration::from_secs(60),
+            // Attempts wait for each other, and longer after each crash.
+            (_, true) => takeover + Duration::from_secs(90),
+            (_, false) => takeover,
         }
     }
 }

@@ -201,7 +201,7 @@ impl World {
     }
 
     fn command(&self, slot: &Slot, process: Process) -> Command {
-        let Options { lease, scenario, .. } = self.options;
+        let (lease, scenario) = (self.options.lease(), self.options.scenario);
         let beside = std::env::current_exe().unwrap_or_default();
         let facade = beside.with_file_name("respond-async-facade");
         let handlers = beside.with_file_name("torture-handlers");
@@ -235,9 +235,13 @@ impl World {
         .flat_map(|(name, value)| [name.to_owned(), value])
         .collect();
         if is_facade {
-            arguments
-                .extend(["--listen", "127.0.0.1:0", "--idempotency", "anonymous"].map(Into::into));
-            if self.options.replay {
+            let more = ["--listen", "127.0.0.1:0", "--idempotency", "anonymous"];
+            arguments.extend(more.map(Into::into));
+        }
+        if self.options.replay {
+            // Whoever is killed as often as here must not be taken for the reason.
+            arguments.extend(["--replay-attempts", "1000"].map(Into::into));
+            if is_facade {
                 arguments.extend(["--replay", "POST:/"].map(Into::into));
             }
         }

@@ -54,7 +54,7 @@ impl Page {
         let status = put(&path.status());
         let monitor = put(&[b">; rel=\"monitor\""]);
         let result = put(&path.result());
-        decimal(dialect.retry_after_seconds(), &mut buffer);
+        decimal(dialect.retry_after_seconds(Some(operation)), &mut buffer);
         let ends = Ends { status, monitor, result, retry_after: buffer.len() };
         let path = Path { base: links.escaped_base(), ..path };
         write(dialect, operation, path, links, &mut buffer);
@@ -129,7 +129,7 @@ fn write(
         document.number(name!("attempt"), operation.attempt.into());
     }
     if verdict.is_none() {
-        document.number(name!("retryAfterMs"), dialect.retry_after_millis());
+        document.number(name!("retryAfterMs"), dialect.retry_after_millis(operation));
     }
     document.plain(name!("statusUrl"), path.status());
     document.plain(name!("resultUrl"), path.result());

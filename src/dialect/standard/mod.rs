@@ -45,7 +45,16 @@ use crate::{
 pub struct StandardDialect {
     pending: Pending,
     complete: Complete,
-    retry_after: Duration,
+    retry_after: Interval,
+}
+
+/// When pollers are told to ask again.
+#[derive(Clone, Copy, Debug)]
+enum Interval {
+    /// After so long.
+    Fixed(Duration),
+    /// When that is best, but within these bounds.
+    Estimated { least: Duration, most: Duration },
 }
 
 /// The status of the URL in `Location` while the operation runs.
@@ -72,6 +81,8 @@ pub enum Complete {
 
 /// As many header fields as an answer has at most.
 const FIELDS: usize = 12;
+/// After what time to ask again where nothing is known.
+const UNKNOWN: Duration = Duration::from_secs(2);
 const ALLOW: &str = "GET, HEAD, DELETE";
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
@@ -82,12 +93,16 @@ const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-appli
 // === impl StandardDialect ===
 
 impl StandardDialect {
-    /// 202 until the response is there, and 2 seconds between polls.
+    /// 202 until the response is there, and polls when they are worth while, a quarter of a second to a
+    /// minute apart.
     pub fn new() -> Self {
         Self {
             pending: Pending::default(),
             complete: Complete::default(),
-            retry_after: Duration::from_secs(2),
+            retry_after: Interval::Estimated {
+                least: Duration::from_millis(250),
+                most: Duration::from_secs(60),
+            },
         }
     }
 
@@ -103,11 +118,26 @@ impl StandardDialect {
         Self { complete, ..self }
     }
 
-    /// When pollers are told to ask again: rounded up to whole seconds in `Retry-After`, at least
-    /// one; as it is in the document's `retryAfterMs`.
+    /// Pollers are told to ask again after this time, always: rounded up to whole seconds in
+    /// `Retry-After`, at least one; as it is in the document's `retryAfterMs`.
     #[must_use]
     pub fn retry_after(self, interval: Duration) -> Self {
-        Self { retry_after: interval.max(Duration::from_millis(1)), ..self }
+        let retry_after = Interval::Fixed(interval.max(Duration::from_millis(1)));
+        Self { retry_after, ..self }
+    }
+
+    /// Pollers are told to ask again when that is best, as far as can be told from the operations of the
+    /// same route that have ended ([`Builder::route_key`](crate::Builder::route_key)) and from reported
+    /// progress; but no sooner and no later than this. A quarter of a second and a minute by default;
+    /// `Retry-After` is in whole seconds, at least one, and the document's `retryAfterMs` in milliseconds.
+    ///
+    /// # Panics
+    ///
+    /// If `least` is zero or more than `most`.
+    #[must_use]
+    pub fn retry_after_between(self, least: Duration, most: Duration) -> Self {
+        assert!(!least.is_zero() && least <= most, "no time is between {least:?} and {most:?}");
+        Self { retry_after: Interval::Estimated { least, most }, ..self }
     }
 
     /// Which of the two URLs stands in `Location`.
@@ -160,17 +190,28 @@ impl StandardDialect {
         }
     }
 
-    fn retry_after_field(&self) -> HeaderValue {
-        HeaderValue::from(self.retry_after_seconds())
+    /// The seconds after which to ask again; of an operation, if it is about one.
+    fn retry_after_seconds(&self, operation: Option<&Snapshot>) -> u64 {
+        match (self.retry_after, operation.and_then(|operation| operation.retry_after)) {
+            (Interval::Fixed(interval), _) => whole_seconds(interval),
+            (Interval::Estimated { least, most }, Some(estimate)) => {
+                estimate.seconds.clamp(whole_seconds(least), whole_seconds(most))
+            }
+            (Interval::Estimated { least, most }, None) => {
+                whole_seconds(UNKNOWN.clamp(least, most))
+            }
+        }
     }
 
-    fn retry_after_seconds(&self) -> u64 {
-        let started = u64::from(self.retry_after.subsec_nanos() > 0);
-        self.retry_after.as_secs().saturating_add(started)
-    }
-
-    fn retry_after_millis(&self) -> u64 {
-        u64::try_from(self.retry_after.as_millis()).unwrap_or(u64::MAX)
+    fn retry_after_millis(&self, operation: &Snapshot) -> u64 {
+        let after = match (self.retry_after, operation.retry_after) {
+            (Interval::Fixed(interval), _) => interval,
+            (Interval::Estimated { least, most }, Some(estimate)) => {
+                estimate.exact.clamp(least, most)
+            }
+            (Interval::Estimated { least, most }, None) => UNKNOWN.clamp(least, most),
+        };
+        u64::try_from(after.as_millis()).unwrap_or(u64::MAX)
     }
 
     /// The answer at one of the two URLs of an operation that has ended.
@@ -193,6 +234,11 @@ impl StandardDialect {
             (Resource::Result, _) => Reply::Replay(replay(outcome)),
         }
     }
+}
+
+fn whole_seconds(time: Duration) -> u64 {
+    let begun = u64::from(time.subsec_nanos() > 0);
+    time.as_secs().saturating_add(begun).max(1)
 }
 
 impl Default for StandardDialect {
@@ -276,11 +322,13 @@ impl Dialect for StandardDialect {
                 headers.insert(header::ALLOW, HeaderValue::from_static(allow));
             }
             Problem::StoreUnavailable | Problem::Refused | Problem::NotBegun => {
-                headers.insert(header::RETRY_AFTER, self.retry_after_field());
+                let after = HeaderValue::from(self.retry_after_seconds(None));
+                headers.insert(header::RETRY_AFTER, after);
                 headers.insert(RESPOND_ASYNC, UNAVAILABLE);
             }
             Problem::KeyBusy => {
-                headers.insert(header::RETRY_AFTER, self.retry_after_field());
+                let after = HeaderValue::from(self.retry_after_seconds(None));
+                headers.insert(header::RETRY_AFTER, after);
             }
             Problem::Failed { .. } => {
                 headers.insert(RESPOND_ASYNC, STORED);

@@ -256,6 +256,7 @@ fn copies(error: StoreError) -> impl Iterator<Item = StoreError> {
         StoreError::Full => Box::new(|| StoreError::Full),
         StoreError::TooLarge => Box::new(|| StoreError::TooLarge),
         StoreError::Corrupt(key) => Box::new(move || StoreError::Corrupt(key)),
+        StoreError::Unsupported => Box::new(|| StoreError::Unsupported),
     };
     std::iter::repeat_with(copy)
 }

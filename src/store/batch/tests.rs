@@ -136,6 +136,7 @@ async fn the_error_of_a_flush_reaches_each_of_its_callers() {
             0 => StoreError::unavailable("the disk is gone"),
             1 => StoreError::Full,
             2 => StoreError::TooLarge,
+            3 => StoreError::Unsupported,
             _ => StoreError::Corrupt(key),
         })
     });
@@ -143,7 +144,8 @@ async fn the_error_of_a_flush_reaches_each_of_its_callers() {
         (0, StoreError::unavailable("the disk is gone")),
         (1, StoreError::Full),
         (2, StoreError::TooLarge),
-        (3, StoreError::Corrupt(key)),
+        (3, StoreError::Unsupported),
+        (4, StoreError::Corrupt(key)),
     ] {
         for answer in join_all((0..3).map(|_| batcher.call(request))).await {
             let error = answer.unwrap_err();

@@ -75,6 +75,9 @@ pub struct Capabilities {
     /// nothing does so earlier unless it is asked for these very operations. Turn it off for stores
     /// that expire by themselves. On by default.
     pub sweeps: bool,
+    /// The store keeps [parts](OperationStore::put_part), of 256 KiB at least. Off by default, as
+    /// the verbs have a default that says so.
+    pub parts: bool,
     /// Verbs may be waited for in several threads. Turn it off for a store that sleeps by tokio's
     /// paused clock inside a verb, for that clock stands still while other threads work: concurrent
     /// verbs are then tasks that take turns in one thread, and no case is skipped. On by default.
@@ -115,6 +118,7 @@ impl Default for Capabilities {
             handles: false,
             durable: false,
             sweeps: true,
+            parts: false,
             threads: true,
             largest: 1 << 20,
             refused: None,

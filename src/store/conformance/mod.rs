@@ -84,6 +84,7 @@
 //! | `idempotency` | idempotency keys: taken, kept, freed |
 //! | `repeats` | verbs whose reply was lost |
 //! | `large_values` | values of every size, byte for byte |
+//! | `parts` | parts of large bodies, for stores that keep them |
 //! | `concurrency` | verbs at the same time |
 //! | `handles` | several stores on one place |
 //! | `restarts` | a place that is opened again |

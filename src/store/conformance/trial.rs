@@ -143,6 +143,10 @@ impl<'a, F: StoreFactory> Trial<'a, F> {
         if self.capabilities.sweeps { Ok(()) } else { Err(Stop::Lacking("sweeps")) }
     }
 
+    pub(super) fn needs_parts(&self) -> Checked {
+        if self.capabilities.parts { Ok(()) } else { Err(Stop::Lacking("parts")) }
+    }
+
     pub(super) fn largest(&self) -> usize {
         self.capabilities.largest
     }
@@ -292,6 +296,20 @@ impl<S: OperationStore> Verbs<S> {
 
     pub(super) async fn sweep(&self, limit: u32) -> Checked<u64> {
         answered("sweep", self.store.sweep(limit).await)
+    }
+
+    pub(super) async fn put_part(
+        &self,
+        key: Key,
+        by: Fence,
+        number: u32,
+        part: Bytes,
+    ) -> Checked<Written> {
+        answered("put_part", self.store.put_part(key, by, number, part).await)
+    }
+
+    pub(super) async fn get_part(&self, key: Key, number: u32) -> Checked<Option<Bytes>> {
+        answered("get_part", self.store.get_part(key, number).await)
     }
 }
 

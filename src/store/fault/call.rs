@@ -24,6 +24,10 @@ pub enum Verb {
     Forget,
     /// [`OperationStore::sweep`](super::super::OperationStore::sweep).
     Sweep,
+    /// [`OperationStore::put_part`](super::super::OperationStore::put_part).
+    PutPart,
+    /// [`OperationStore::get_part`](super::super::OperationStore::get_part).
+    GetPart,
 }
 
 /// One call of a store.

@@ -278,6 +278,7 @@ fn again(error: &StoreError) -> StoreError {
         StoreError::Full => StoreError::Full,
         StoreError::TooLarge => StoreError::TooLarge,
         StoreError::Corrupt(key) => StoreError::Corrupt(*key),
+        StoreError::Unsupported => StoreError::Unsupported,
     }
 }
 

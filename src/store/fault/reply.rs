@@ -82,6 +82,8 @@ impl Reply for Creation {
     }
 }
 
+impl Reply for Option<Bytes> {}
+
 impl Reply for Option<Record> {
     fn records(&mut self) -> &mut [Record] {
         self.as_mut_slice()

@@ -147,6 +147,26 @@ impl<S: OperationStore> OperationStore for FaultyStore<S> {
         self.play(call(Verb::Sweep), ask).await
     }
 
+    async fn put_part(
+        &self,
+        key: Key,
+        by: Fence,
+        number: u32,
+        part: Bytes,
+    ) -> Result<Written, StoreError> {
+        let ask = move |store: Arc<S>| {
+            let part = part.clone();
+            async move { store.put_part(key, by, number, part).await }
+        };
+        let call = Call { key: Some(key), owner: Some(by.owner), ..call(Verb::PutPart) };
+        self.play(call, ask).await
+    }
+
+    async fn get_part(&self, key: Key, number: u32) -> Result<Option<Bytes>, StoreError> {
+        let ask = move |store: Arc<S>| async move { store.get_part(key, number).await };
+        self.play(Call { key: Some(key), ..call(Verb::GetPart) }, ask).await
+    }
+
     /// The store's own hints, of the store that is there when it is called. They are no calls, and
     /// meet no faults.
     async fn hint(&self) -> Hint {

@@ -70,6 +70,23 @@ async fn every_verb_reaches_the_store_and_the_log_with_its_arguments() {
     assert_eq!(told, expected.into_iter().enumerate().map(number).collect::<Vec<_>>());
 }
 
+#[tokio::test(start_paused = true)]
+async fn parts_are_verbs_too() {
+    let store = with_owner().await;
+    let put = || store.put_part(key(), Fence::first(owner()), 0, Bytes::from("part"));
+    // The store in memory has none.
+    assert!(matches!(put().await, Err(StoreError::Unsupported)));
+    assert!(matches!(store.get_part(key(), 0).await, Err(StoreError::Unsupported)));
+    store.faults().next(Verb::PutPart.of(key()), Fault::unavailable());
+    store.faults().next(Verb::GetPart.of(key()), Fault::unavailable());
+    assert!(matches!(put().await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(store.get_part(key(), 0).await, Err(StoreError::Unavailable(_))));
+    assert_eq!(
+        (store.faults().called(Verb::PutPart), store.faults().called(Verb::GetPart)),
+        (2, 2)
+    );
+}
+
 // === Each fault ===
 
 #[tokio::test(start_paused = true)]
@@ -80,6 +97,7 @@ async fn a_call_that_fails_is_not_applied_and_hears_the_error_each_time() {
         StoreError::Full,
         StoreError::TooLarge,
         StoreError::Corrupt(key()),
+        StoreError::Unsupported,
     ] {
         let text = format!("{error:?}");
         store.faults().always(Verb::Create, Fault::fail(error));

@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! version  1 byte    1
-//! flags    1 byte    1 to be cancelled, 2 closed, 4 with an idempotency key
+//! flags    1 byte    1 to be cancelled, 2 closed, 4 with an idempotency key, 8 with parts
 //! owner    16 bytes
 //! epoch    8 bytes   big endian, as is the next
 //! at       8 bytes   open: its turn in the order of creation; closed: the nanosecond of its death
 //! claim    32 bytes  the hashed idempotency key, if there is one
+//! parts    4 bytes   one more than the highest number of a part, if there are any
 //! ```
 
 use std::time::Duration;
@@ -20,6 +21,8 @@ pub(crate) struct Entry {
     pub(crate) cancel: bool,
     pub(crate) phase: Phase,
     pub(crate) idempotency: Option<[u8; 32]>,
+    /// All parts have numbers below.
+    pub(crate) parts: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +41,7 @@ const VERSION: u8 = 1;
 const CANCEL: u8 = 1;
 const CLOSED: u8 = 2;
 const CLAIM: u8 = 4;
+const PARTS: u8 = 8;
 
 // === impl Entry ===
 
@@ -63,14 +67,18 @@ impl Entry {
         };
         let cancel = if self.cancel { CANCEL } else { 0 };
         let claim = if self.idempotency.is_some() { CLAIM } else { 0 };
-        let mut bytes = BytesMut::with_capacity(34 + 32);
+        let parts = if self.parts > 0 { PARTS } else { 0 };
+        let mut bytes = BytesMut::with_capacity(34 + 32 + 4);
         bytes.put_u8(VERSION);
-        bytes.put_u8(cancel | closed | claim);
+        bytes.put_u8(cancel | closed | claim | parts);
         bytes.put_slice(self.fence.owner.as_bytes());
         bytes.put_u64(self.fence.epoch);
         bytes.put_u64(at);
         if let Some(claim) = &self.idempotency {
             bytes.put_slice(claim);
+        }
+        if self.parts > 0 {
+            bytes.put_u32(self.parts);
         }
         bytes.freeze()
     }
@@ -81,12 +89,16 @@ impl Entry {
         let (owner, rest) = rest.split_first_chunk()?;
         let (epoch, rest) = rest.split_first_chunk()?;
         let (at, rest) = rest.split_first_chunk()?;
-        if version != VERSION || flags & !(CANCEL | CLOSED | CLAIM) != 0 {
+        if version != VERSION || flags & !(CANCEL | CLOSED | CLAIM | PARTS) != 0 {
             return None;
         }
-        let idempotency = match (flags & CLAIM != 0, rest) {
-            (true, claim) => Some(claim.try_into().ok()?),
-            (false, []) => None,
+        let (idempotency, rest) = match flags & CLAIM != 0 {
+            true => rest.split_first_chunk().map(|(claim, rest)| (Some(*claim), rest))?,
+            false => (None, rest),
+        };
+        let parts = match (flags & PARTS != 0, rest) {
+            (true, parts) => Some(u32::from_be_bytes(parts.try_into().ok()?)).filter(|&n| n > 0)?,
+            (false, []) => 0,
             (false, _) => return None,
         };
         let at = u64::from_be_bytes(*at);
@@ -96,6 +108,7 @@ impl Entry {
             cancel: flags & CANCEL != 0,
             phase: if closed { Phase::Closed { dies_at: at } } else { Phase::Open { turn: at } },
             idempotency,
+            parts,
         })
     }
 }
@@ -111,7 +124,7 @@ mod tests {
 
     fn entry(cancel: bool, phase: Phase, idempotency: Option<[u8; 32]>) -> Entry {
         let fence = Fence { owner: Owner::from_bytes([9; 16]), epoch: 0x0102_0304_0506_0708 };
-        Entry { fence, cancel, phase, idempotency }
+        Entry { fence, cancel, phase, idempotency, parts: 0 }
     }
 
     #[test]
@@ -119,8 +132,10 @@ mod tests {
         for cancel in [false, true] {
             for phase in [Phase::Open { turn: 77 }, Phase::Closed { dies_at: u64::MAX }] {
                 for idempotency in [None, Some([3; 32])] {
-                    let entry = entry(cancel, phase, idempotency);
-                    assert_eq!(Entry::decode(&entry.encode()), Some(entry));
+                    for parts in [0, 1, 20] {
+                        let entry = Entry { parts, ..entry(cancel, phase, idempotency) };
+                        assert_eq!(Entry::decode(&entry.encode()), Some(entry));
+                    }
                 }
             }
         }
@@ -128,13 +143,14 @@ mod tests {
 
     #[test]
     fn what_is_cut_short_too_long_or_of_another_version_is_no_entry() {
-        for idempotency in [None, Some([3; 32])] {
-            let bytes = entry(true, Phase::Open { turn: 1 }, idempotency).encode();
+        for (idempotency, parts) in [(None, 0), (Some([3; 32]), 0), (Some([3; 32]), 2), (None, 2)] {
+            let open = entry(true, Phase::Open { turn: 1 }, idempotency);
+            let bytes = Entry { parts, ..open }.encode();
             for length in 0..bytes.len() {
                 assert_eq!(Entry::decode(&bytes[..length]), None, "{length} bytes");
             }
             assert_eq!(Entry::decode(&[&bytes[..], &[0]].concat()), None);
-            for (at, byte) in [(0, 2), (1, 8)] {
+            for (at, byte) in [(0, 2), (1, 16)] {
                 let mut other = bytes.to_vec();
                 other[at] = byte;
                 assert_eq!(Entry::decode(&other), None);

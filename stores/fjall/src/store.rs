@@ -119,6 +119,20 @@ impl OperationStore for FjallStore {
     async fn sweep(&self, limit: u32) -> Result<u64, StoreError> {
         self.step(move |writer| writer.sweep(limit)).await
     }
+
+    async fn put_part(
+        &self,
+        key: Key,
+        by: Fence,
+        number: u32,
+        part: Bytes,
+    ) -> Result<Written, StoreError> {
+        self.step(move |writer| writer.put_part(key, by, number, part)).await
+    }
+
+    async fn get_part(&self, key: Key, number: u32) -> Result<Option<Bytes>, StoreError> {
+        self.engine.get_part(key, number)
+    }
 }
 
 fn failed() -> StoreError {

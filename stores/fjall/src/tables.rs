@@ -41,6 +41,8 @@ pub(crate) enum Table {
     Deaths,
     /// The keys of open operations by their turn.
     Open,
+    /// By the operation's key and the part's number.
+    Parts,
 }
 
 /// What is committed, as of one moment.
@@ -75,6 +77,10 @@ pub(crate) trait Read {
     fn tail(&self, key: Key) -> Result<Bytes, StoreError> {
         let tail = self.row(Table::Tails, key.as_bytes()).map_err(|e| unreadable(key, e))?;
         Ok(tail.unwrap_or_default())
+    }
+
+    fn part(&self, key: Key, number: u32) -> Result<Option<Bytes>, StoreError> {
+        self.row(Table::Parts, &part_row(key, number)).map_err(|e| unreadable(key, e))
     }
 
     /// Who has an idempotency key.
@@ -176,8 +182,15 @@ impl fmt::Debug for Tables {
 // === impl Table ===
 
 impl Table {
-    const ALL: [Self; 6] =
-        [Self::Entries, Self::Heads, Self::Tails, Self::Claims, Self::Deaths, Self::Open];
+    const ALL: [Self; 7] = [
+        Self::Entries,
+        Self::Heads,
+        Self::Tails,
+        Self::Claims,
+        Self::Deaths,
+        Self::Open,
+        Self::Parts,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -187,6 +200,7 @@ impl Table {
             Self::Claims => "claims",
             Self::Deaths => "deaths",
             Self::Open => "open",
+            Self::Parts => "parts",
         }
     }
 
@@ -194,7 +208,7 @@ impl Table {
         let options = KeyspaceCreateOptions::default();
         match self {
             // What is large is not copied by compaction.
-            Self::Heads | Self::Tails => {
+            Self::Heads | Self::Tails | Self::Parts => {
                 options.with_kv_separation(Some(KvSeparationOptions::default()))
             }
             Self::Entries | Self::Claims | Self::Deaths | Self::Open => options,
@@ -207,6 +221,14 @@ pub(crate) fn death(at: u64, key: Key) -> Bytes {
     let mut row = BytesMut::with_capacity(24);
     row.extend_from_slice(&at.to_be_bytes());
     row.extend_from_slice(key.as_bytes());
+    row.freeze()
+}
+
+/// A row of [`Table::Parts`].
+pub(crate) fn part_row(key: Key, number: u32) -> Bytes {
+    let mut row = BytesMut::with_capacity(20);
+    row.extend_from_slice(key.as_bytes());
+    row.extend_from_slice(&number.to_be_bytes());
     row.freeze()
 }
 

@@ -16,7 +16,7 @@ use crate::{
     clock::Clock,
     entry::{Entry, Phase, nanos},
     owners::{Held, Owners},
-    tables::{Draft, Read, Table, death, row},
+    tables::{Draft, Read, Table, death, part_row, row},
 };
 
 /// All of the store, for the verbs of one commit.
@@ -42,6 +42,9 @@ pub(crate) struct Book {
 /// The longest head or tail.
 const LARGEST: usize = 1 << 30;
 
+/// The most parts of an operation, so that removing them stays a bounded piece of work.
+const MOST_PARTS: u32 = 1 << 16;
+
 // === impl Writer ===
 
 impl Writer<'_> {
@@ -64,7 +67,8 @@ impl Writer<'_> {
         let turn = self.book.next_turn;
         self.book.next_turn += 1;
         let fence = Fence::first(owner);
-        let entry = Entry { fence, cancel: false, phase: Phase::Open { turn }, idempotency };
+        let phase = Phase::Open { turn };
+        let entry = Entry { fence, cancel: false, phase, idempotency, parts: 0 };
         self.owners().hold(fence, Held { turn, key }, false);
         self.draft.put(Table::Entries, row(key), entry.encode());
         self.draft.put(Table::Heads, row(key), head);
@@ -106,6 +110,32 @@ impl Writer<'_> {
             }
             Phase::Open { .. } | Phase::Closed { .. } => Ok(Written::Fenced),
         }
+    }
+
+    pub(crate) fn put_part(
+        &mut self,
+        key: Key,
+        by: Fence,
+        number: u32,
+        part: Bytes,
+    ) -> Result<Written, StoreError> {
+        let now = self.clock.now();
+        let Some(mut entry) = self.draft.entry(key)?.filter(|entry| !entry.is_dead(now)) else {
+            return Ok(Written::Missing);
+        };
+        if entry.fence != by || matches!(entry.phase, Phase::Closed { .. }) {
+            return Ok(Written::Fenced);
+        }
+        fits(&part)?;
+        if number >= MOST_PARTS {
+            return Err(StoreError::TooLarge);
+        }
+        if entry.parts <= number {
+            entry.parts = number + 1;
+            self.draft.put(Table::Entries, row(key), entry.encode());
+        }
+        self.draft.put(Table::Parts, part_row(key, number), part);
+        Ok(Written::Applied)
     }
 
     pub(crate) fn cancel(&mut self, key: Key) -> Result<Option<Record>, StoreError> {
@@ -237,6 +267,9 @@ impl Writer<'_> {
         self.draft.remove(Table::Deaths, death(dies_at, key));
         for table in [Table::Entries, Table::Heads, Table::Tails] {
             self.draft.remove(table, row(key));
+        }
+        for number in 0..entry.parts {
+            self.draft.remove(Table::Parts, part_row(key, number));
         }
         if let Some(claim) = &entry.idempotency {
             self.draft.remove(Table::Claims, Bytes::copy_from_slice(claim));

@@ -27,7 +27,7 @@ impl StoreFactory for Fjall {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { durable: true, largest: 16 << 20, ..Capabilities::default() }
+        Capabilities { durable: true, parts: true, largest: 16 << 20, ..Capabilities::default() }
     }
 }
 

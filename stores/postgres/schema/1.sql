@@ -35,6 +35,16 @@ CREATE TABLE IF NOT EXISTS "respond_async".operations (
     tail bytea NOT NULL DEFAULT ''
 );
 
+-- Parts of what operations are closed with, where that is large. They go with their operation.
+CREATE TABLE IF NOT EXISTS "respond_async".parts (
+    key bytea NOT NULL REFERENCES "respond_async".operations (key) ON DELETE CASCADE,
+    number integer NOT NULL,
+    part bytea NOT NULL,
+    PRIMARY KEY (key, number)
+);
+-- Results are often compressed already.
+ALTER TABLE "respond_async".parts ALTER COLUMN part SET STORAGE EXTERNAL;
+
 -- At most one operation has an idempotency key.
 CREATE UNIQUE INDEX IF NOT EXISTS operations_idempotency
     ON "respond_async".operations (idempotency) WHERE idempotency IS NOT NULL;

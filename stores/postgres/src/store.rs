@@ -227,6 +227,36 @@ impl OperationStore for PostgresStore {
         Ok(freed)
     }
 
+    async fn put_part(
+        &self,
+        key: Key,
+        by: Fence,
+        number: u32,
+        part: Bytes,
+    ) -> Result<Written, StoreError> {
+        self.fits(&part)?;
+        let number = i32::try_from(number).map_err(|_| StoreError::TooLarge)?;
+        let parameters: [Parameter<'_>; 5] = [
+            &&key.as_bytes()[..],
+            &&by.owner.as_bytes()[..],
+            &write::epoch(by),
+            &number,
+            &&part[..],
+        ];
+        self.database.ask(Verb::PutPart, &parameters, |rows| write::written(&rows)).await
+    }
+
+    async fn get_part(&self, key: Key, number: u32) -> Result<Option<Bytes>, StoreError> {
+        // There is none that could not be written.
+        let Ok(number) = i32::try_from(number) else { return Ok(None) };
+        self.database
+            .ask(Verb::GetPart, &[&&key.as_bytes()[..], &number], |rows| {
+                let part = rows.first().map(|row| get::<&[u8]>(row, "part")).transpose()?;
+                Ok(Said::Answer(part.map(Bytes::copy_from_slice)))
+            })
+            .await
+    }
+
     async fn hint(&self) -> Hint {
         match &self.ear {
             Some(ear) => ear.hint().await,

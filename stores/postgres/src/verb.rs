@@ -27,12 +27,14 @@ pub(crate) enum Verb {
     Sweep,
     CreateMany,
     WriteMany,
+    PutPart,
+    GetPart,
 }
 
 // === impl Verb ===
 
 impl Verb {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Heartbeat,
         Self::Create,
         Self::Get,
@@ -43,6 +45,8 @@ impl Verb {
         Self::Sweep,
         Self::CreateMany,
         Self::WriteMany,
+        Self::PutPart,
+        Self::GetPart,
     ];
 
     /// In the default schema.
@@ -58,6 +62,8 @@ impl Verb {
             Self::Sweep => SWEEP,
             Self::CreateMany => CREATE_MANY,
             Self::WriteMany => WRITE_MANY,
+            Self::PutPart => PUT_PART,
+            Self::GetPart => GET_PART,
         }
     }
 
@@ -71,6 +77,8 @@ impl Verb {
                 &[Type::BYTEA, Type::BYTEA, Type::INT8, Type::BYTEA, Type::FLOAT8, Type::BOOL]
             }
             Self::Adopt => &[Type::BYTEA, Type::INT8],
+            Self::PutPart => &[Type::BYTEA, Type::BYTEA, Type::INT8, Type::INT4, Type::BYTEA],
+            Self::GetPart => &[Type::BYTEA, Type::INT4],
             Self::Sweep => &[Type::INT8],
             Self::CreateMany => {
                 &[Type::BYTEA_ARRAY, Type::BYTEA_ARRAY, Type::BYTEA_ARRAY, Type::BYTEA_ARRAY]
@@ -282,4 +290,32 @@ SET tail = a.tail,
 FROM unnest($1, $2, $3, $4, $5, $6) AS a (key, owner, epoch, tail, retention, release)
 WHERE p.key = a.key AND p.owner = a.owner AND p.epoch = a.epoch AND p.dies_at IS NULL
 RETURNING p.key, CASE WHEN p.dies_at IS NOT NULL THEN hint(p.key) END
+"#;
+
+/// The operation's row is locked, so that it is neither adopted nor closed before the part is there.
+/// `mine` and not applied: it was closed or adopted while this statement waited.
+const PUT_PART: &str = r#"
+WITH held AS MATERIALIZED (
+    SELECT p.key FROM "respond_async".operations p
+    WHERE p.key = $1 AND p.owner = $2 AND p.epoch = $3 AND p.dies_at IS NULL
+    FOR SHARE
+), put AS (
+    INSERT INTO "respond_async".parts (key, number, part)
+    SELECT held.key, $4, $5 FROM held
+    ON CONFLICT (key, number) DO UPDATE SET part = EXCLUDED.part
+    RETURNING 1
+)
+SELECT EXISTS (SELECT FROM put) AS applied, found.mine, false AS repeated
+FROM (VALUES (1)) one LEFT JOIN LATERAL (
+    SELECT p.owner = $2 AND p.epoch = $3 AND p.dies_at IS NULL AS mine
+    FROM "respond_async".operations p
+    WHERE p.key = $1 AND (p.dies_at IS NULL OR p.dies_at > clock_timestamp())
+      AND NOT EXISTS (SELECT FROM put)
+) found ON true
+"#;
+
+const GET_PART: &str = r#"
+SELECT s.part
+FROM "respond_async".operations p JOIN "respond_async".parts s ON s.key = p.key
+WHERE p.key = $1 AND s.number = $2 AND p.dies_at > clock_timestamp()
 "#;

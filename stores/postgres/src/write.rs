@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use bytes::Bytes;
+use tokio_postgres::Row;
 use tower_respond_async::store::{Claim, Close, Fence, Key, StoreError, Written};
 
 use crate::{
@@ -30,22 +31,22 @@ pub(crate) async fn one(database: &Database, write: &Write) -> Result<Written, S
         &write.retention(),
         &write.releases(),
     ];
-    database
-        .ask(Verb::Write, &parameters, |rows| {
-            let row = only(&rows)?;
-            if get(row, "applied")? {
-                return Ok(Said::Answer(Written::Applied));
-            }
-            let (mine, repeated): (Option<bool>, Option<bool>) =
-                (get(row, "mine")?, get(row, "repeated")?);
-            Ok(match (mine, repeated) {
-                (Some(true), _) => Said::Again,
-                (_, Some(true)) => Said::Answer(Written::Applied),
-                (Some(false), _) => Said::Answer(Written::Fenced),
-                (None, _) => Said::Answer(Written::Missing),
-            })
-        })
-        .await
+    database.ask(Verb::Write, &parameters, |rows| written(&rows)).await
+}
+
+/// What a statement says that writes to one operation.
+pub(crate) fn written(rows: &[Row]) -> Result<Said<Written>, StoreError> {
+    let row = only(rows)?;
+    if get(row, "applied")? {
+        return Ok(Said::Answer(Written::Applied));
+    }
+    let (mine, repeated): (Option<bool>, Option<bool>) = (get(row, "mine")?, get(row, "repeated")?);
+    Ok(match (mine, repeated) {
+        (Some(true), _) => Said::Again,
+        (_, Some(true)) => Said::Answer(Written::Applied),
+        (Some(false), _) => Said::Answer(Written::Fenced),
+        (None, _) => Said::Answer(Written::Missing),
+    })
 }
 
 /// Answers what was applied. The others are to be asked for one by one.
@@ -79,12 +80,17 @@ pub(crate) async fn all(
     Ok(writes.iter().zip(first).map(answer).collect())
 }
 
+/// An epoch as it is stored.
+pub(crate) fn epoch(by: Fence) -> i64 {
+    // No operation ever gets beyond.
+    i64::try_from(by.epoch).unwrap_or(-1)
+}
+
 // === impl Write ===
 
 impl Write {
     fn epoch(&self) -> i64 {
-        // No operation ever gets beyond.
-        i64::try_from(self.by.epoch).unwrap_or(-1)
+        epoch(self.by)
     }
 
     fn retention(&self) -> Option<f64> {

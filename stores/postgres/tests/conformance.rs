@@ -42,6 +42,7 @@ impl StoreFactory for Postgres {
         Capabilities {
             handles: true,
             durable: true,
+            parts: true,
             refused: Some(REFUSED),
             ..Capabilities::default()
         }

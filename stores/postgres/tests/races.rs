@@ -124,6 +124,28 @@ async fn of_a_late_close_and_an_adoption_exactly_one_wins() {
 }
 
 #[tokio::test]
+async fn a_part_that_waited_while_another_adopted_is_fenced() {
+    let case = Orphaned::new().await;
+    let second = case.second.1;
+    let other = case
+        .holding(&format!(
+            "UPDATE S.operations SET owner = '\\x{second}', epoch = epoch + 1 WHERE true"
+        ))
+        .await;
+    let (store, owner) = case.first.clone();
+    let put = tokio::spawn(async move {
+        store.put_part(key(1), Fence::first(owner), 0, Bytes::from_static(b"late")).await
+    });
+    case.until_waiting(&other, 1).await;
+    other.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(put.await.unwrap().unwrap(), Written::Fenced);
+    let by = Fence::first(case.first.1).adopted_by(second);
+    let store = &case.second.0;
+    store.write(key(1), by, Bytes::from_static(b"end"), end()).await.unwrap();
+    assert_eq!(store.get_part(key(1), 0).await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn a_close_that_waited_while_another_adopted_is_fenced() {
     let case = Orphaned::new().await;
     let second = case.second.1;

@@ -39,6 +39,11 @@ pub(crate) fn written(answer: Value) -> Result<Written, StoreError> {
     }
 }
 
+/// At most one part.
+pub(crate) fn part(answer: Value) -> Result<Option<Bytes>, StoreError> {
+    list(answer)?.pop().map(bytes).transpose()
+}
+
 /// At most one record.
 pub(crate) fn found(answer: Value) -> Result<Option<Record>, StoreError> {
     Ok(records(answer)?.pop())

@@ -29,6 +29,8 @@ script!(HEARTBEAT, "lua/heartbeat.lua", "#!lua flags=allow-oom\n", durable: fals
 script!(CREATE, "lua/create.lua", "#!lua\n", durable: true);
 script!(GET, "lua/get.lua", "#!lua flags=allow-oom\n", durable: false);
 script!(WRITE, "lua/write.lua", "#!lua\n", durable: true);
+script!(PUT_PART, "lua/put_part.lua", "#!lua\n", durable: true);
+script!(GET_PART, "lua/get_part.lua", "#!lua flags=allow-oom\n", durable: false);
 script!(CANCEL, "lua/cancel.lua", "#!lua flags=allow-oom\n", durable: true);
 script!(ADOPT, "lua/adopt.lua", "#!lua flags=allow-oom\n", durable: true);
 script!(FORGET, "lua/forget.lua", "#!lua flags=allow-oom\n", durable: true);

@@ -151,6 +151,25 @@ impl OperationStore for RedisStore {
         self.run(&script::FORGET, Some(key), &[key.as_bytes()]).await.map(drop)
     }
 
+    async fn put_part(
+        &self,
+        key: Key,
+        by: Fence,
+        number: u32,
+        part: Bytes,
+    ) -> Result<Written, StoreError> {
+        self.check(&part)?;
+        let (by, number) = (fence(by), number.to_string());
+        let arguments = [&key.as_bytes()[..], &by, number.as_bytes(), &part];
+        reply::written(self.run(&script::PUT_PART, Some(key), &arguments).await?)
+    }
+
+    async fn get_part(&self, key: Key, number: u32) -> Result<Option<Bytes>, StoreError> {
+        let number = number.to_string();
+        let arguments = [&key.as_bytes()[..], number.as_bytes()];
+        reply::part(self.run(&script::GET_PART, Some(key), &arguments).await?)
+    }
+
     async fn hint(&self) -> Hint {
         self.ear.hint().await
     }

@@ -69,6 +69,7 @@ impl StoreFactory for Redis {
             handles: true,
             durable: true,
             sweeps: false,
+            parts: true,
             largest: LARGEST,
             refused: Some(LARGEST + 1),
             ..Capabilities::default()

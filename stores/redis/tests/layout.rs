@@ -200,3 +200,33 @@ fn nothing_that_can_be_printed_tells_the_password() {
     assert!(!format!("{builder:?}").contains("hush-hush"));
     assert!(!format!("{:?}", builder.build().unwrap()).contains("hush-hush"));
 }
+
+#[tokio::test]
+async fn parts_are_there_for_as_long_as_their_operation_is() {
+    let server = Server::start(&[]).await;
+    let (store, mut connection) = store(&server);
+    store.heartbeat(owner(1), LONG).await.unwrap();
+    let by = Fence::first(owner(1));
+    for number in 1..=3 {
+        store.create(operation(number, owner(1))).await.unwrap();
+        store.put_part(key(number), by, 0, Bytes::from_static(b"part")).await.unwrap();
+    }
+    let parts = |number| [b"{ns}:p:".as_slice(), key(number).as_bytes()].concat();
+    let mut left =
+        |key: &[u8]| -> i64 { cmd("PEXPIRETIME").arg(key).query(&mut connection).unwrap() };
+    assert_eq!(left(&parts(1)), -1, "until it is closed");
+    let close = |number, retention| {
+        store.write(key(number), by, "end".into(), Some(Close::keep(retention)))
+    };
+    close(1, LONG).await.unwrap();
+    assert_eq!(left(&parts(1)), left(&place(1)), "they die together");
+    store.forget(key(1)).await.unwrap();
+    assert_eq!(left(&parts(1)), -2, "and are forgotten together");
+    close(2, SHORT).await.unwrap();
+    let expired = async {
+        while left(&parts(2)) != -2 {
+            sleep(SHORT / 5).await;
+        }
+    };
+    timeout(Duration::from_secs(30), expired).await.expect("they expire");
+}

@@ -77,6 +77,10 @@ impl Table {
             let predecessor = self.rows.iter().rfind(|row| row.key == key);
             row.marks = predecessor.map_or(0, |row| row.marks);
         }
+        let is_used_again = self.rows.iter().any(|row| row.key == key);
+        if is_used_again && !self.has(Fault::PartsOutliveTheDead) {
+            self.forget_parts(key);
+        }
         self.rows.push(row);
         if let Some(idempotency) = idempotency {
             self.idempotency.insert(idempotency, key);

@@ -24,6 +24,7 @@ use crate::broken::Fault;
 mod adopt;
 mod create;
 mod owners;
+mod parts;
 mod table;
 mod write;
 
@@ -47,6 +48,7 @@ struct Own {
     idempotency: BTreeMap<[u8; 32], Key>,
     marked: BTreeSet<Key>,
     created: BTreeMap<Key, Fence>,
+    parts: BTreeMap<(Key, u32), Bytes>,
 }
 
 // === impl Breakable ===
@@ -79,6 +81,7 @@ impl StoreFactory for Breakable {
             handles: true,
             durable: true,
             sweeps: true,
+            parts: true,
             // What is torn yields in between, so that tasks interleave in every run.
             threads: self.0.is_none(),
             largest: table::LIMIT / 4,
@@ -131,6 +134,9 @@ impl Handle {
     fn exchange(&self, table: &mut Table, own: &mut Own) {
         if self.has(Fault::HandlesHaveLeases) {
             mem::swap(&mut table.leases, &mut own.leases);
+        }
+        if self.has(Fault::HandlesHaveParts) {
+            mem::swap(&mut table.parts, &mut own.parts);
         }
         if self.has(Fault::HandlesHaveIdempotencyKeys) {
             mem::swap(&mut table.idempotency, &mut own.idempotency);
@@ -250,5 +256,21 @@ impl OperationStore for Handle {
 
     async fn sweep(&self, limit: u32) -> Result<u64, StoreError> {
         Ok(self.step(false, |table| table.sweep(limit)).await)
+    }
+
+    async fn put_part(
+        &self,
+        key: Key,
+        by: Fence,
+        number: u32,
+        part: Bytes,
+    ) -> Result<Written, StoreError> {
+        let (key, by) = (self.key(key), Fence { owner: self.owner(by.owner), ..by });
+        Ok(self.step(false, |table| table.put_part(key, by, number, part)).await)
+    }
+
+    async fn get_part(&self, key: Key, number: u32) -> Result<Option<Bytes>, StoreError> {
+        let key = self.key(key);
+        Ok(self.step(false, |table| table.get_part(key, number)).await)
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct Table {
     /// Some faults remember these.
     pub(super) forgotten: Vec<Row>,
     pub(super) told: BTreeSet<Key>,
+    /// By the operation's key; gone with the operation.
+    pub(super) parts: BTreeMap<(Key, u32), Bytes>,
     sweeps: u32,
 }
 
@@ -71,6 +73,7 @@ impl Table {
             idempotency: BTreeMap::new(),
             forgotten: Vec::new(),
             told: BTreeSet::new(),
+            parts: BTreeMap::new(),
             sweeps: 0,
         }
     }
@@ -80,6 +83,9 @@ impl Table {
     }
 
     pub(super) fn restart(&mut self) {
+        if self.has(Fault::RestartsForgetParts) {
+            self.parts.clear();
+        }
         if self.has(Fault::RestartsForgetTheClosed) {
             self.rows.retain(Row::is_open);
         }
@@ -119,6 +125,9 @@ impl Table {
             || self.has(Fault::ForgettingTakesWhatTheDeadHold) && !self.is_live(row.fence.owner);
         if forgets_it && !self.has(Fault::ForgettingDoesNothing) {
             let row = self.rows.remove(at);
+            if !self.has(Fault::PartsOutliveTheForgotten) {
+                self.forget_parts(key);
+            }
             if self.has(Fault::ReleasedKeysAreStillTaken) && row.released.is_some() {
                 let same = self.rows.iter_mut().filter(|other| other.idempotency == row.released);
                 same.for_each(|other| other.idempotency = None);
@@ -150,6 +159,9 @@ impl Table {
             let dead = self.rows.remove(*at);
             if self.has(Fault::IdempotencyEndsWithThePredecessor) {
                 dead.idempotency.map(|idempotency| self.idempotency.remove(&idempotency));
+            }
+            if !self.rows.iter().any(|row| row.key == dead.key) {
+                self.forget_parts(dead.key);
             }
             if self.has(Fault::SweepingGoesByKey) {
                 self.rows.retain(|row| row.key != dead.key);

@@ -5,6 +5,7 @@ use std::{error::Error, net::Ipv4Addr, time::Duration};
 
 use axum::{
     Router,
+    body::Body,
     extract::{Path, State},
     http::{Request, StatusCode},
     response::{IntoResponse, Response},
@@ -24,7 +25,7 @@ use respond_async_facade::{
 use respond_async_torture::answers::Answer;
 use tokio::{net::TcpListener, time::sleep};
 use tower::Layer;
-use tower_respond_async::{Idempotency, RespondAsyncLayer};
+use tower_respond_async::{Idempotency, ReplayPolicy, RespondAsyncLayer};
 
 /// The options are those of the facade that the harness uses, with the same meaning.
 #[derive(Clone, Debug, Parser)]
@@ -46,6 +47,9 @@ struct Options {
     drain: Duration,
     #[arg(long)]
     max_parked: usize,
+    /// Calls are run again after a crash, and begun so often at most
+    #[arg(long)]
+    replay_attempts: Option<u32>,
 }
 
 #[derive(Clone)]
@@ -71,10 +75,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .idempotency(Idempotency::Anonymous)
         .build()?;
     let handle = layer.handle();
-    handle.start();
     let client = Client::builder(TokioExecutor::new()).build_http();
     let service = Service { client, upstream: options.upstream };
     let routes = Router::new().route("/work/{call}/{ms}", post(work)).with_state(service);
+    if let Some(attempts) = options.replay_attempts {
+        let policy = ReplayPolicy::when(|_| true).max_attempts(attempts);
+        handle.replay_on::<Body, _, _>(routes.clone(), policy);
+    }
+    handle.start();
     let app = Router::new().fallback_service(layer.layer(routes));
 
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;

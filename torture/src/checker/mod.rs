@@ -20,7 +20,7 @@ pub struct Rules {
     /// run more than once.
     pub replay: bool,
     /// Processes are only ever told to end: then callers meet no error but connections that are
-    /// refused.
+    /// refused, or closed before their request was begun.
     pub seamless: bool,
 }
 
@@ -30,6 +30,7 @@ struct Call<'a> {
     executed: u64,
     accepted: Option<Accepted>,
     ends: Vec<(&'a End, Millis)>,
+    refused: Vec<&'a str>,
     missing: bool,
     open: bool,
 }
@@ -61,9 +62,7 @@ pub fn check(history: &[Event], rules: Rules) -> Report {
             }
             Event::Refused { call, reason, .. } => {
                 *report.refused.entry(reason.clone()).or_default() += 1;
-                if rules.seamless && reason != "connect" {
-                    report.errors.push(*call);
-                }
+                calls.entry(*call).or_default().refused.push(reason);
             }
             Event::Ended { call, end, at, .. } => {
                 calls.entry(*call).or_default().ends.push((end, *at));
@@ -91,6 +90,9 @@ fn judge(number: u64, call: &Call<'_>, faults: &Faults<'_>, rules: Rules, report
             true => report.replayed += 1,
             false => report.executed_again.push(number),
         }
+    }
+    if rules.seamless && call.refused.iter().any(|reason| is_error(reason, call.executed)) {
+        report.errors.push(number);
     }
     let Some(accepted) = &call.accepted else { return };
     report.accepted += 1;
@@ -139,4 +141,11 @@ fn judge(number: u64, call: &Call<'_>, faults: &Faults<'_>, rules: Rules, report
     {
         report.longest_takeover = report.longest_takeover.max(first - killed);
     }
+}
+
+/// Whether a caller cannot simply go to another replica. A process that ends resets the connections
+/// that it has not accepted yet, and closes others with a word about what it has not begun.
+fn is_error(reason: &str, executed: u64) -> bool {
+    let is_status = reason.parse::<u16>().is_ok();
+    is_status || (reason != "connect" && executed > 0)
 }

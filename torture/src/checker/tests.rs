@@ -126,13 +126,16 @@ fn with_replay_calls_may_run_again_and_nothing_may_be_lost() {
 }
 
 #[test]
-fn where_processes_only_restart_callers_meet_refused_connections_at_most() {
+fn where_processes_only_restart_no_request_that_was_begun_goes_unanswered() {
     let refused =
         |reason: &str| Event::Refused { call: 1, by: OWNER, reason: reason.to_owned(), at: 300 };
     let rules = Rules { replay: false, seamless: true };
-    assert!(check(&[refused("connect")], rules).is_clean());
-    assert_eq!(check(&[refused("broken")], rules).errors, [1]);
-    assert!(checked(&[refused("broken")]).is_clean());
+    for harmless in ["connect", "broken: reset"] {
+        assert!(check(&[refused(harmless)], rules).is_clean());
+    }
+    assert_eq!(check(&[executed(1), refused("broken: reset")], rules).errors, [1]);
+    assert_eq!(check(&[refused("503")], rules).errors, [1]);
+    assert!(checked(&[executed(1), refused("broken: reset"), refused("503")]).is_clean());
 }
 
 #[test]

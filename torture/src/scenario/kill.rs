@@ -40,7 +40,7 @@ pub(crate) async fn run(world: &Arc<World>) -> io::Result<Report> {
             round = round.min(end);
         }
         let mut load = Load::new();
-        load.run(world, options.rate, WORK, chaos.run(round, kills)).await;
+        load.run(world, options.rate(), WORK, chaos.run(round, kills)).await;
         report.add(settle(world, load, rules).await);
         let killed = chaos.kills();
         eprintln!(

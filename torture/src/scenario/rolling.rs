@@ -34,7 +34,7 @@ pub(crate) async fn run(world: &Arc<World>) -> io::Result<Report> {
     while done < restarts && report.is_clean() {
         let round = ROUND.min(restarts - done);
         let mut load = Load::new();
-        let rolled = load.run(world, world.options.rate, WORK, roll(world, done, round)).await;
+        let rolled = load.run(world, world.options.rate(), WORK, roll(world, done, round)).await;
         rolled?;
         done += round;
         report.add(settle(world, load, rules).await);

@@ -25,6 +25,21 @@ const ROUNDS: u64 = 20;
 
 const REQUESTS: usize = 1_000;
 
+/// How often a request is sent that is answered 503, and after which pause.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(300);
+
+/// A caller was answered by an error that no document tells of, or again and again by one.
+#[derive(Debug)]
+struct Undocumented;
+
+/// Where the requests of a round were sent to.
+#[derive(Debug, Default)]
+struct Told {
+    locations: BTreeSet<String>,
+    errors: usize,
+}
+
 /// Longer than all requests need to arrive.
 const WORK: Duration = Duration::from_secs(4);
 
@@ -49,28 +64,25 @@ pub(crate) async fn run(world: &Arc<World>) -> io::Result<Report> {
             let (world, key) = (Arc::clone(world), key.clone());
             requests.spawn(async move { ask(&world, process, &caller, call, &key).await });
         }
-        let mut locations = BTreeSet::new();
-        while let Some(location) = requests.join_next().await {
-            locations.extend(location.unwrap_or_default());
+        let mut told = Told::default();
+        while let Some(answer) = requests.join_next().await {
+            told.add(answer.map_err(io::Error::other)?);
         }
-        // A second time, at each, while it runs or after.
+        // Again, while it runs or after; and by processes that remember nothing.
         for (process, caller) in world.callers() {
-            locations.extend(ask(world, process, &caller, call, &key).await);
-        }
-        if locations.len() != 1 {
-            report.errors.push(call);
-            eprintln!("round {round}: {} locations", locations.len());
+            told.add(ask(world, process, &caller, call, &key).await);
         }
         restart_all(world).await?;
         for (process, caller) in world.callers() {
-            locations.extend(ask(world, process, &caller, call, &key).await);
+            told.add(ask(world, process, &caller, call, &key).await);
         }
-        let Some(location) = locations.pop_first() else { continue };
-        if !locations.is_empty() {
+        if told.errors > 0 || told.locations.len() != 1 {
             report.errors.push(call);
+            eprintln!("round {round}: {told:?}");
         }
+        let Some(location) = told.locations.pop_first() else { continue };
         follow(world, call, location).await;
-        report.add(settle(world, Load::new(), Rules { replay: false, seamless: true }).await);
+        report.add(settle(world, Load::new(), Rules::default()).await);
         eprintln!("round {round}: {} accepted in all", report.accepted);
         if !report.is_clean() {
             break;
@@ -79,24 +91,51 @@ pub(crate) async fn run(world: &Arc<World>) -> io::Result<Report> {
     Ok(report)
 }
 
-/// Sends the request, and says where it was sent to.
-async fn ask(world: &World, by: Process, caller: &Caller, call: u64, key: &str) -> Option<String> {
-    let sent = world.journal.now();
-    let called = caller.call(call, WORK, Some(key), LIMIT).await;
-    let at = world.journal.now();
-    match called {
-        Called::Accepted { location } => {
-            world.journal.write(Event::Accepted { call, location: location.clone(), by, sent, at });
-            return Some(location);
-        }
-        Called::Answered { right } => {
-            world.journal.write(Event::Answered { call, by, right, at });
-        }
-        Called::Refused { reason } => {
-            world.journal.write(Event::Refused { call, by, reason, at });
+/// Sends the request, and says where it was sent to. As callers are told to, it sends it again after
+/// a 503: then it was not begun.
+async fn ask(
+    world: &World,
+    by: Process,
+    caller: &Caller,
+    call: u64,
+    key: &str,
+) -> Result<Option<String>, Undocumented> {
+    for _ in 0..TRIES {
+        let sent = world.journal.now();
+        let called = caller.call(call, WORK, Some(key), LIMIT).await;
+        let at = world.journal.now();
+        match called {
+            Called::Accepted { location } => {
+                let event = Event::Accepted { call, location: location.clone(), by, sent, at };
+                world.journal.write(event);
+                return Ok(Some(location));
+            }
+            Called::Answered { right } => {
+                world.journal.write(Event::Answered { call, by, right, at });
+                return Ok(None);
+            }
+            Called::Refused { reason } => {
+                let is_documented = reason == "503";
+                world.journal.write(Event::Refused { call, by, reason, at });
+                if !is_documented {
+                    return Err(Undocumented);
+                }
+                sleep(PAUSE).await;
+            }
         }
     }
-    None
+    Err(Undocumented)
+}
+
+// === impl Told ===
+
+impl Told {
+    fn add(&mut self, answer: Result<Option<String>, Undocumented>) {
+        match answer {
+            Ok(location) => self.locations.extend(location),
+            Err(Undocumented) => self.errors += 1,
+        }
+    }
 }
 
 /// All end before the first is replaced: nobody is left who remembers.

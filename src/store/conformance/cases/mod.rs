@@ -16,6 +16,7 @@ mod heartbeat;
 mod idempotency;
 mod large_values;
 mod leases;
+mod parts;
 mod repeats;
 mod restarts;
 mod retention;
@@ -190,6 +191,21 @@ macro_rules! __conformance_cases {
                 every_byte_is_kept
                 a_head_that_is_too_large_is_refused
                 a_tail_that_is_too_large_is_refused
+            }
+            parts {
+                they_are_read_byte_for_byte_once_it_is_closed
+                of_an_open_operation_none_is_read
+                a_part_written_again_is_replaced
+                one_may_be_repeated
+                under_another_fence_none_is_written
+                of_an_unknown_operation_it_is_missing
+                after_the_close_none_is_written
+                each_operation_has_its_own
+                they_are_gone_when_its_retention_is_over
+                they_are_forgotten_with_it
+                an_adopter_replaces_those_of_before
+                another_handle_reads_and_writes_them
+                they_outlast_the_process
             }
             concurrency {
                 of_many_creations_by_several_owners_one_wins

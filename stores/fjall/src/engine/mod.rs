@@ -6,14 +6,16 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use tower_respond_async::store::{Beat, Key, Owner, Record, StoreError};
 
 use crate::{
     OpenError,
     clock::Clock,
+    entry::{Entry, Phase},
     owners::{Held, Owners},
     place::{Found, Place},
-    tables::{Read, Tables},
+    tables::{Read, Tables, View},
     writer::{Book, Writer, record},
 };
 
@@ -82,17 +84,34 @@ impl Engine {
 
     /// Reads what is committed, and never waits for a commit.
     pub(crate) fn get(&self, key: Key) -> Result<Option<Record>, StoreError> {
+        self.look(|view| {
+            let now = self.clock.now();
+            match view.entry(key)? {
+                Some(entry) if !entry.is_dead(now) => record(view, key, &entry, now).map(Some),
+                _ => Ok(None),
+            }
+        })
+    }
+
+    /// Reads a part of what is closed, as [`get`](Self::get) reads.
+    pub(crate) fn get_part(&self, key: Key, number: u32) -> Result<Option<Bytes>, StoreError> {
+        self.look(|view| match view.entry(key)? {
+            Some(Entry { phase: Phase::Open { .. }, .. }) | None => Ok(None),
+            Some(entry) if entry.is_dead(self.clock.now()) => Ok(None),
+            Some(_) => view.part(key, number),
+        })
+    }
+
+    fn look<T>(
+        &self,
+        at: impl FnOnce(&View<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let tables = match self.tables.try_read() {
             Ok(tables) => tables,
             Err(TryLockError::Poisoned(tables)) => tables.into_inner(),
             Err(TryLockError::WouldBlock) => return Err(closed()),
         };
-        let view = tables.as_ref().ok_or_else(closed)?.snapshot();
-        let now = self.clock.now();
-        match view.entry(key)? {
-            Some(entry) if !entry.is_dead(now) => record(&view, key, &entry, now).map(Some),
-            _ => Ok(None),
-        }
+        at(&tables.as_ref().ok_or_else(closed)?.snapshot())
     }
 
     /// Applies verbs in their order, and answers them once all that they changed, or saw changed, is

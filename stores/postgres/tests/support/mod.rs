@@ -8,7 +8,7 @@ use std::{
         fs::{MetadataExt, chown},
         process::CommandExt,
     },
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
         OnceLock,
@@ -25,9 +25,20 @@ pub(crate) struct Server {
     folder: PathBuf,
     binaries: PathBuf,
     account: Option<(u32, u32)>,
+    /// Further options of the server.
+    options: String,
     /// Waits for the end of its standard input, which is the end of this, and cleans up.
     keeper: Child,
 }
+
+/// What stands still has to go on first, or it cannot end.
+const KEEPER: &str = r#"
+read _
+server=$(head -n 1 "$1/data/postmaster.pid")
+kill -CONT $server $(cat /proc/$server/task/$server/children)
+"$0" -D "$1/data" -m immediate -s stop
+rm -rf "$1"
+"#;
 
 // === impl Server ===
 
@@ -40,16 +51,27 @@ impl Server {
 
     /// A new server, which takes connections when this returns.
     pub(crate) fn start() -> Self {
+        Self::start_with(|_| String::new())
+    }
+
+    /// A new server with the options that are made for its folder, such as `-c ssl=on`. Files in it
+    /// become the server's own.
+    pub(crate) fn start_with(options: impl FnOnce(&Path) -> String) -> Self {
         let binaries = binaries();
         let account = account();
         let folder = tempfile::Builder::new().prefix("respond-async-").tempdir().expect("a folder");
+        let options = options(folder.path());
         if let Some((user, group)) = account {
-            chown(folder.path(), Some(user), Some(group)).expect("root may give a folder away");
+            let files = fs::read_dir(folder.path()).expect("the folder is ours");
+            let files = files.map(|file| file.expect("the folder is ours").path());
+            for path in files.chain([folder.path().to_owned()]) {
+                chown(path, Some(user), Some(group)).expect("root may give a folder away");
+            }
         }
         let folder = folder.keep();
         let mut keeper = Command::new("sh");
         keeper
-            .args(["-c", r#"read _; "$0" -D "$1/data" -m immediate -s stop; rm -rf "$1""#])
+            .args(["-c", KEEPER])
             .args([&binaries.join("pg_ctl"), &folder])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -61,7 +83,7 @@ impl Server {
             keeper.uid(user).gid(group);
         }
         let keeper = keeper.spawn().expect("there is a shell");
-        let server = Self { folder, binaries, account, keeper };
+        let server = Self { folder, binaries, account, options, keeper };
         let data = server.folder.join("data");
         let data = data.to_str().expect("the folder's name is text");
         let options = ["-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale", "C", "--no-sync"];
@@ -79,7 +101,8 @@ impl Server {
     pub(crate) fn resume(&self) {
         let folder = self.folder.to_str().expect("the folder's name is text");
         let options = format!(
-            "-c listen_addresses='' -c unix_socket_directories='{folder}' -c max_connections=200"
+            "-c listen_addresses='' -c unix_socket_directories='{folder}' -c max_connections=200 {}",
+            self.options
         );
         let log = self.folder.join("log");
         let log = log.to_str().expect("the folder's name is text");
@@ -167,7 +190,7 @@ fn binaries() -> PathBuf {
 }
 
 /// Whom the server runs as: Postgres refuses to run as root.
-fn account() -> Option<(u32, u32)> {
+pub(crate) fn account() -> Option<(u32, u32)> {
     let me = fs::metadata("/proc/self").expect("this is Linux").uid();
     (me == 0).then(|| known("postgres").or_else(|| known("nobody")).expect("there is a nobody"))
 }

@@ -29,7 +29,7 @@ local m = {
     idempotency = idempotency,
 }
 -- A dead one may be there for the rest of a millisecond, with its expiry.
-redis.call('DEL', name('o:', key))
+redis.call('UNLINK', name('o:', key), name('p:', key))
 redis.call('HSET', name('o:', key), 'm', pack(m), 'h', head, 't', '')
 redis.call('ZADD', name('w:', owner), text(order), key)
 if idempotency ~= '' then

@@ -5,6 +5,6 @@ if m and m.phase == CLOSED then
     if m.idempotency ~= '' and redis.call('GET', name('i:', m.idempotency)) == key then
         redis.call('DEL', name('i:', m.idempotency))
     end
-    redis.call('DEL', name('o:', key))
+    redis.call('UNLINK', name('o:', key), name('p:', key))
 end
 return {}

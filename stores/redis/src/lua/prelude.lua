@@ -5,6 +5,7 @@
 --   seasons      hash: owner -> since when it has been live, and its ttl
 --   n            how many operations were ever created
 --   o:KEY        hash: m (below), h (head), t (tail); expires once it is closed
+--   p:KEY        hash: number -> part of what it is closed with; expires as it does
 --   i:KEY        the operation that has this idempotency key
 --   w:OWNER      sorted set: the owner's open operations, in the order of their creation
 --   a:OWNER      sorted set: those of them that it adopted

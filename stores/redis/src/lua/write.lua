@@ -31,6 +31,7 @@ if m.idempotency ~= '' and redis.call('GET', name('i:', m.idempotency)) == key t
 end
 redis.call('HSET', name('o:', key), 'm', pack(m), 't', tail)
 redis.call('PEXPIREAT', name('o:', key), expires)
+redis.call('PEXPIREAT', name('p:', key), expires)
 redis.call('ZREM', name('w:', m.owner), key)
 redis.call('ZREM', name('a:', m.owner), key)
 redis.call('SREM', name('c:', m.owner), key)
