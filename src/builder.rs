@@ -1,4 +1,4 @@
-use std::{error::Error, fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, Uri, uri::PathAndQuery};
@@ -18,9 +18,14 @@ use crate::{
     principal::Principal,
     request::RequestHead,
     runner::{OnError, Runner},
-    status::{Identify, Status, StatusPage},
+    signature::KeyRing,
+    status::{Hearing, Identify, Status, StatusPage},
     store::{BoundedStore, MemoryStore, OperationStore, SharedStore},
 };
+
+mod error;
+
+pub use self::error::ConfigError;
 
 /// Sets a [`RespondAsyncLayer`] up.
 ///
@@ -56,20 +61,9 @@ pub struct Builder<M = Wrap> {
     keys: Keys,
     identify: Option<Identify>,
     page: StatusPage,
+    ring: Option<KeyRing>,
     route_key: Option<RouteKey>,
     wrap: M,
-}
-
-/// The layer cannot be built as it was set up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// The base path does not begin with a slash, ends with one, or holds what a path may not.
-    BasePath(String),
-    /// The public base is neither a path nor an `http` or `https` URL, or has a query or fragment.
-    PublicBase(String),
-    /// The lease is shorter than three times the longest wait for the store.
-    Lease(Duration),
 }
 
 // === impl RespondAsyncLayer ===
@@ -103,6 +97,7 @@ impl Builder {
             keys: Keys::default(),
             identify: None,
             page: StatusPage::default(),
+            ring: None,
             route_key: None,
             wrap: Wrap,
         }
@@ -315,6 +310,18 @@ impl<M> Builder<M> {
         Self { page, ..self }
     }
 
+    /// Every reference to an operation is signed by this ring, and a request for one is answered only if its
+    /// URL is. Unsigned by default: then whoever knows an id, or has read one somewhere, may do everything.
+    ///
+    /// A URL that is unsigned, altered, of another operation or over, or that does not allow what is asked of
+    /// it, is answered as one of an operation that does not exist, without asking the store. Callers are given
+    /// URLs for all verbs; [`Handle::sign`](crate::Handle::sign) makes others. Signed or not, an
+    /// operation of an identified caller ([`principal`](Self::principal)) is for that caller alone. All
+    /// replicas, and a [status service](crate::StatusService) of its own, need the same ring.
+    pub fn signed_urls(self, ring: KeyRing) -> Self {
+        Self { ring: Some(ring), ..self }
+    }
+
     /// Which requests with an `Idempotency-Key` are run once only: those of identified callers, by
     /// default.
     ///
@@ -382,7 +389,7 @@ impl<M> Builder<M> {
         F: Fn(StoredBody) -> B + Clone,
     {
         let Self { policy, limits, store, dialect, base_path, public_base, .. } = self;
-        let Self { routes, on_error, keys, identify, page, route_key, .. } = self;
+        let Self { routes, on_error, keys, identify, ring, page, route_key, .. } = self;
         let wrap = Keep(body);
         Builder {
             policy,
@@ -395,6 +402,7 @@ impl<M> Builder<M> {
             on_error,
             keys,
             identify,
+            ring,
             page,
             route_key,
             wrap,
@@ -431,9 +439,20 @@ impl<M> Builder<M> {
             self.on_error,
         );
         let max_wait = policy.max_wait;
-        let (identify, page) = (self.identify, self.page);
-        let status =
-            Status { store, hub, dialect, mount, links, max_wait, estimates, identify, page };
+        let (identify, ring, hearing) = (self.identify, self.ring, Hearing::default());
+        let status = Status {
+            store,
+            hub,
+            dialect,
+            mount,
+            links,
+            max_wait,
+            estimates,
+            identify,
+            hearing,
+            ring,
+            page: self.page,
+        };
         let (runner, status) = (Arc::new(runner), Arc::new(status));
         let guard = Guard { policy, runner, status, routes, keys: self.keys };
         Ok(RespondAsyncLayer::new(Arc::new(guard), self.wrap))
@@ -477,24 +496,3 @@ fn check_public(public: &str) -> Option<String> {
     let base = format!("{}://{}{path}", uri.scheme_str()?, uri.authority()?);
     HeaderValue::try_from(&base).ok().map(|_| base)
 }
-
-// === impl ConfigError ===
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::BasePath(path) => {
-                write!(f, "the base path {path:?} is not a path such as \"/operations\"")
-            }
-            Self::PublicBase(base) => write!(
-                f,
-                "the public base {base:?} is neither a path nor an http or https URL without a query",
-            ),
-            Self::Lease(lease) => {
-                write!(f, "a lease of {lease:?} is shorter than three times the store's time-out",)
-            }
-        }
-    }
-}
-
-impl Error for ConfigError {}

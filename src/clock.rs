@@ -1,4 +1,5 @@
-//! The wall clock, for the dates that people read. Nothing is decided by it.
+//! The wall clock, for the dates that people read. Nothing is decided by it but whether a signed URL has
+//! ended.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

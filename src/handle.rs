@@ -7,10 +7,13 @@ use tower_service::Service;
 
 use crate::{
     body::{BoxError, RequestBody},
+    clock::unix_now,
+    dialect::Links,
     guard::Guard,
     operation::{Key, OperationId},
     replay::ReplayPolicy,
     runner::{Drained, Replayer, Undeferrable},
+    signature::Verbs,
     store::{OperationStore, StoreError},
 };
 
@@ -127,6 +130,33 @@ impl Handle {
     /// When the store does not answer.
     pub async fn forget(&self, id: OperationId) -> Result<(), StoreError> {
         self.guard.status.store.forget(Key::of(id)).await
+    }
+
+    /// References to an operation for somebody else than its caller: valid from now on for `lifetime`, to
+    /// the second above, and for nothing but `verbs`. `None` where URLs are not
+    /// [signed](crate::Builder::signed_urls), since there they would let everybody do everything.
+    ///
+    /// What is found there names URLs that let its holder do no more than these. They say nothing of whose the
+    /// operation is: one of an [identified caller](crate::Builder::principal) stays unknown to all others.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_respond_async::{KeyRing, OperationId, RespondAsyncLayer, Verbs};
+    ///
+    /// let ring = KeyRing::new([[7; 32]])?;
+    /// let layer = RespondAsyncLayer::builder(Duration::from_secs(2)).signed_urls(ring).build()?;
+    /// // Within a handler, by `Operation::current().id()`.
+    /// let id = OperationId::random();
+    /// let links = layer.handle().sign(id, Verbs::Read, Duration::from_secs(600));
+    /// let link = links.expect("URLs are signed").result(id);
+    /// assert!(link.as_bytes().starts_with(b"/operations/"));
+    /// # Ok::<(), tower_respond_async::ConfigError>(())
+    /// ```
+    pub fn sign(&self, id: OperationId, verbs: Verbs, lifetime: Duration) -> Option<Links> {
+        let status = &self.guard.status;
+        let end = unix_now().after(lifetime);
+        let signature = status.ring.as_ref()?.sign(id.as_bytes(), verbs, end);
+        Some(status.links.signed(Some(signature)).into_owned())
     }
 
     /// How many operations this process works on.

@@ -71,6 +71,7 @@
 //!   forgets them when the process ends.
 //! - [`dialect::Dialect`] is how they are spoken of on the wire; [`dialect::StandardDialect`] is the
 //!   default.
+//! - [`KeyRing`] signs the URLs of operations.
 //! - [`StatusService`] answers for operations where the layer cannot.
 //!
 //! # Where it belongs
@@ -91,6 +92,74 @@
 //! | what sets task-locals | inside | the call moves to another task when it is accepted |
 //! | time-outs | none inside: [`Builder::execution_limit`] | an inner time-out ends accepted calls too |
 //! | catching panics | either | a panic before the 202 passes through; after it, the operation fails |
+//!
+//! # Who may look
+//!
+//! The URLs of operations are routes of the layer, not of the application: authentication inside the layer,
+//! such as a `route_layer` or an extractor of a handler, does not see who polls. There are two right ways.
+//!
+//! *Authentication outside*, so that it looks at polls too; and [`Builder::principal`] says whose an operation
+//! is, by what it has left. To all others the operation does not exist:
+//!
+//! ```
+//! use std::time::Duration;
+//! use axum::{Router, extract::Request, http::StatusCode, middleware, response::Response, routing::post};
+//! use tower::{Layer, ServiceBuilder};
+//! use tower_respond_async::RespondAsyncLayer;
+//!
+//! #[derive(Clone)]
+//! struct User(String);
+//!
+//! async fn authenticate(mut request: Request, next: middleware::Next) -> Result<Response, StatusCode> {
+//!     // ... a token is checked ...
+//!     # let name = "alice".to_owned();
+//!     request.extensions_mut().insert(User(name));
+//!     Ok(next.run(request).await)
+//! }
+//!
+//! let respond_async = RespondAsyncLayer::builder(Duration::from_secs(2))
+//!     .principal(|request| request.extensions.get().map(|User(name)| name.as_str().into()))
+//!     .build()?;
+//! let routes = Router::new().route("/reports", post(|| async { "done" }));
+//! // The first is the outermost.
+//! let guarded = ServiceBuilder::new()
+//!     .layer(middleware::from_fn(authenticate))
+//!     .service(Router::new().fallback_service(respond_async.layer(routes)));
+//! let app: Router = Router::new().fallback_service(guarded);
+//! # drop(app);
+//! # Ok::<(), tower_respond_async::ConfigError>(())
+//! ```
+//!
+//! *Signed URLs*, where those who poll cannot be authenticated as those who call are, or authentication has to
+//! stay inside: only a URL that this layer, or another replica with the same secret, has handed out is
+//! answered, for what it allows and until it is over ([`Builder::signed_urls`]):
+//!
+//! ```
+//! use std::time::Duration;
+//! use axum::{Router, extract::Request, http::StatusCode, middleware, response::Response, routing::post};
+//! use tower::Layer;
+//! use tower_respond_async::{KeyRing, RespondAsyncLayer};
+//!
+//! async fn authenticate(request: Request, next: middleware::Next) -> Result<Response, StatusCode> {
+//!     // ... a token is checked ...
+//!     Ok(next.run(request).await)
+//! }
+//!
+//! # let secret = [7; 32];
+//! let respond_async = RespondAsyncLayer::builder(Duration::from_secs(2))
+//!     .signed_urls(KeyRing::new([secret])?)
+//!     .build()?;
+//! let routes = Router::new()
+//!     .route("/reports", post(|| async { "done" }))
+//!     .route_layer(middleware::from_fn(authenticate));
+//! let app: Router = Router::new().fallback_service(respond_async.layer(routes));
+//! # drop(app);
+//! # Ok::<(), tower_respond_async::ConfigError>(())
+//! ```
+//!
+//! Both together are stricter than each. With neither, whoever knows an id may do everything.
+//!
+//! # Examples
 //!
 //! As a `tower::ServiceBuilder`, whose first layer is the outermost:
 //!
@@ -148,7 +217,7 @@
 //! | `Retry-After` | dropped, unless the response is itself a 202 with a `Location` |
 //! | `Set-Cookie` | dropped with a warning; kept by [`Builder::cookies`] |
 //! | a relative `Location` or `Content-Location` | made path-absolute |
-//! | `Cache-Control` | `no-store` |
+//! | `Cache-Control`, and where it is polled `Referrer-Policy` | `no-store`, `no-referrer` |
 //! | the status of a 202 without a `Location` | 200, since 202 means "not yet" at this URL |
 //!
 //! # What it does not do
@@ -157,8 +226,8 @@
 //!   unless you say which requests may be.
 //! - It does not survive the process with [`store::MemoryStore`]: what was accepted is lost with it.
 //! - It does not find out who is asking; it is told, by [`Builder::principal`]. Until it is, whoever knows
-//!   an operation's id may read and cancel it. Ids are unguessable; authentication around the layer applies
-//!   to its routes too.
+//!   an operation's id may read and cancel it, unless URLs are signed. Ids are unguessable; authentication
+//!   around the layer applies to its routes too.
 //! - gRPC calls are never deferred, nor are upgrades, conditional requests and event streams.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -191,6 +260,7 @@ mod request;
 mod runner;
 mod seeded;
 mod service;
+mod signature;
 mod status;
 pub mod store;
 mod timer;
@@ -220,5 +290,6 @@ pub use self::{
     request::RequestHead,
     runner::{Drained, Undeferrable},
     service::RespondAsync,
+    signature::{KeyRing, KeyRingError, Verbs},
     status::{StatusPage, StatusService},
 };

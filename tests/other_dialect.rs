@@ -153,7 +153,11 @@ fn assert_is_message(answer: &Answer) {
     assert_eq!(answer.body, "");
     assert_eq!(answer.announced, None);
     let names: Vec<_> = answer.headers.keys().map(HeaderName::as_str).collect();
-    assert_eq!(names, ["content-type", "cache-control"], "nothing of the standard dialect");
+    assert_eq!(
+        names,
+        ["content-type", "cache-control", "vary", "referrer-policy"],
+        "nothing of the standard dialect"
+    );
     assert_eq!(answer.header("cache-control"), Some("no-store"));
 }
 

@@ -9,7 +9,7 @@
 //! 3. [`proxy`] rewrites the header fields that change at each hop and sends the request on;
 //! 4. [`upstream`] holds the connections to the server behind.
 //!
-//! [`store`] is where operations are kept.
+//! [`store`] is where operations are kept, and [`signing`] reads what their URLs are signed with.
 //!
 //! Nothing here buffers a body. The binary is the product; this library exists for its tests, and its
 //! interface may change in any release.
@@ -23,5 +23,6 @@ mod problem;
 pub mod proxy;
 pub mod server;
 pub mod signals;
+pub mod signing;
 pub mod store;
 pub mod upstream;

@@ -8,11 +8,13 @@ use http::{HeaderName, Method};
 use tower_respond_async::dialect::{Complete, Pending, Preference, StandardDialect};
 use tower_respond_async::store::SharedStore;
 use tower_respond_async::{
-    ConfigError, Defer, Deferral, Idempotency, ReplayPolicy, RequestHead, RespondAsyncLayer,
+    ConfigError, Defer, Deferral, Idempotency, KeyRing, ReplayPolicy, RequestHead,
+    RespondAsyncLayer,
 };
 
 use crate::calls::Calls;
 use crate::principal;
+use crate::signing;
 use crate::store::{StoreUrl, StoreUrlParser};
 use crate::upstream::Address;
 
@@ -109,6 +111,15 @@ pub struct Options {
     /// directly can name whom they like
     #[arg(long, value_name = "NAME")]
     pub principal_header: Option<HeaderName>,
+
+    /// Signs the URLs of operations, which are answered only so: a file with a secret of at least 32 bytes on
+    /// each line, hexadecimal or base64. The first one signs, all are taken; the same on all replicas
+    #[arg(long, value_name = "PATH", value_parser = signing::read)]
+    pub sign_key_file: Option<KeyRing>,
+
+    /// How long signed URLs are valid after their call was accepted [default: 24h]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, requires = "sign_key_file")]
+    pub url_lifetime: Option<Duration>,
 
     /// Where operations are kept: memory, fjall:PATH (a directory of this process alone),
     /// postgres://... or redis://... (shared by all replicas that name the same one). URLs with a
@@ -222,6 +233,12 @@ impl Options {
         }
         if let Some(field) = self.principal_header.clone() {
             builder = builder.principal(move |request| principal::named(request, &field));
+        }
+        if let Some(ring) = self.sign_key_file.clone() {
+            builder = builder.signed_urls(match self.url_lifetime {
+                Some(lifetime) => ring.lifetime(lifetime),
+                None => ring,
+            });
         }
         if let Some(max_parked) = self.max_parked {
             builder = builder.max_parked(max_parked);

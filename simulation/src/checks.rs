@@ -90,10 +90,13 @@ impl World {
         }
     }
 
-    /// The operations that go on until they are cancelled.
+    /// The operations that go on until they are cancelled, and are not to be yet: once is enough.
     pub(crate) fn endless(&self) -> Vec<OperationId> {
-        let working = |run: &usize| self.runs.get(*run).state == RunState::Working;
-        self.never.iter().filter(|(run, _)| working(run)).map(|(_, id)| *id).collect()
+        let endless = self.never.iter().filter(|(run, id)| {
+            let is_asked = self.audit.kept(Key::of(*id)).is_some_and(|kept| kept.cancel);
+            self.runs.get(*run).state == RunState::Working && !is_asked
+        });
+        endless.map(|(_, id)| *id).collect()
     }
 
     /// How many operations a replica parks, without those that go on for ever because another process

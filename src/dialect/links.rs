@@ -1,7 +1,9 @@
+use std::{borrow::Cow, sync::Arc};
+
 use http::HeaderValue;
 
 use super::{Hop, json};
-use crate::operation::OperationId;
+use crate::{operation::OperationId, signature::Signature};
 
 /// Where the layer's own routes are: the path below which operations are found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,11 +14,20 @@ pub struct Mount {
 /// The references to an operation that callers are given.
 ///
 /// Path-absolute by default (`/operations/{id}`), which no proxy and no forged `Host` can spoil;
-/// absolute once the public base is known.
+/// absolute once the public base is known. Where URLs are
+/// [signed](crate::Builder::signed_urls), they hold the signature for the one operation that they were
+/// given for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Links {
-    base: String,
-    escaped_base: String,
+    base: Arc<Base>,
+    signature: Option<Signature>,
+}
+
+/// What all references have in common.
+#[derive(Debug, PartialEq, Eq)]
+struct Base {
+    plain: String,
+    escaped: String,
     form: Form,
 }
 
@@ -52,38 +63,56 @@ impl Links {
             true => Form::Absolute,
             false => Form::PathAbsolute,
         };
-        let base = format!("{public}{}", mount.base);
-        Self { escaped_base: json::escaped(&base), base, form }
+        let plain = format!("{public}{}", mount.base);
+        let base = Base { escaped: json::escaped(&plain), plain, form };
+        Self { base: Arc::new(base), signature: None }
+    }
+
+    /// The same references, signed if there is a signature.
+    pub(crate) fn signed(&self, signature: Option<Signature>) -> Cow<'_, Self> {
+        match signature {
+            None => Cow::Borrowed(self),
+            Some(_) => Cow::Owned(Self { base: Arc::clone(&self.base), signature }),
+        }
     }
 
     /// The URL of the status document.
     pub fn status(&self, id: OperationId) -> HeaderValue {
-        reference(&[&self.base, "/", id.encode().as_str()])
+        reference(&[self.base(), "/", id.encode().as_str(), self.query()])
     }
 
     /// The URL of the result.
     pub fn result(&self, id: OperationId) -> HeaderValue {
-        reference(&[&self.base, "/", id.encode().as_str(), "/result"])
+        reference(&[self.base(), "/", id.encode().as_str(), "/result", self.query()])
     }
 
     /// The URL of the result for a caller that is redirected there: at each hop another one.
     pub fn hop(&self, id: OperationId, hop: Hop) -> HeaderValue {
-        reference(&[&format!("{}/{id}/result?{hop}", self.base)])
+        let (and, signature) = match &self.signature {
+            None => ("", ""),
+            Some(signature) => ("&", signature.parameter()),
+        };
+        reference(&[&format!("{}/{id}/result?{hop}{and}{signature}", self.base())])
     }
 
     /// What comes before the operation's id.
     pub(super) fn base(&self) -> &str {
-        &self.base
+        &self.base.plain
     }
 
     /// The same, as it is written within a string of JSON.
     pub(super) fn escaped_base(&self) -> &str {
-        &self.escaped_base
+        &self.base.escaped
+    }
+
+    /// What comes after the path, with the question mark; empty if nothing is signed.
+    pub(super) fn query(&self) -> &str {
+        self.signature.as_ref().map_or("", Signature::query)
     }
 
     /// Whether references have a scheme and a host.
     pub fn are_absolute(&self) -> bool {
-        self.form == Form::Absolute
+        self.base.form == Form::Absolute
     }
 }
 

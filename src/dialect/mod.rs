@@ -210,7 +210,8 @@ pub enum Verdict {
 /// What a dialect answers.
 #[derive(Clone, Debug)]
 pub enum Reply {
-    /// This response, with these trailers. `Cache-Control: no-store` is added.
+    /// This response, with these trailers. `Cache-Control: no-store`, `Vary` and
+    /// `Referrer-Policy: no-referrer` are added.
     Message(Response<Bytes>, Option<HeaderMap>),
     /// The stored response, patched. Where an operation has none, the layer replies with
     /// [`Problem::Failed`].

@@ -198,7 +198,7 @@ fn whole(seconds: f32) -> f32 {
 /// A little later, by a part that depends on the moment, of which no two are the same.
 fn spread(seconds: f32, now: Duration) -> f32 {
     // The golden ratio's fraction: successive products are spread evenly.
-    let part = (f64::from(now.subsec_nanos() / 1_000) * 0.618_033_988_749_894_9).fract();
+    let part = (f64::from(now.subsec_micros()) * 0.618_033_988_749_894_9).fract();
     #[expect(clippy::cast_possible_truncation, reason = "a part of one")]
     let part = part as f32;
     seconds * (1.0 + SPREAD * part)

@@ -9,6 +9,7 @@ mod headers;
 mod idempotency_key;
 mod path;
 mod prefer;
+mod signature;
 
 pub use self::{
     envelope::envelope,
@@ -16,6 +17,7 @@ pub use self::{
     idempotency_key::idempotency_key,
     path::path,
     prefer::{prefer, prefer_long},
+    signature::signature,
 };
 
 #[cfg(test)]

@@ -7,13 +7,14 @@ use super::*;
 type Target = (&'static str, fn(&[u8]));
 
 /// Every target with the folder of its inputs.
-const TARGETS: [Target; 6] = [
+const TARGETS: [Target; 7] = [
     ("envelope", envelope),
     ("headers", headers),
     ("idempotency_key", idempotency_key),
     ("path", path),
     ("prefer", prefer),
     ("prefer_long", prefer_long),
+    ("signature", signature),
 ];
 
 #[test]

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     body::StoredBody,
-    dialect::{Command, Problem, Resource},
+    dialect::{Command, Links, Problem, Resource},
     hub::Watcher,
     operation::{Key, OperationId, Snapshot},
     principal::Principal,
@@ -45,6 +45,7 @@ struct Watch {
     status: Arc<Status>,
     id: OperationId,
     who: Option<Principal>,
+    links: Links,
     watcher: Watcher,
     /// What it has been told last.
     known: String,
@@ -77,39 +78,38 @@ impl Status {
     pub(super) async fn watch(
         self: Arc<Self>,
         subject: Subject<'_>,
+        links: Links,
         request: &Parts,
-    ) -> Response<StoredBody> {
+    ) -> Result<Response<StoredBody>, Problem> {
         let key = Key::of(subject.id);
         // Before the reading, so that what happens after it is heard.
         let watcher = match request.method {
             Method::HEAD => None,
             _ => self.hub.watch(key),
         };
-        let operation = match self.get(subject).await {
-            Ok(operation) => self.timed(operation),
-            Err(problem) => return self.error(problem),
-        };
-        let Some(document) = self.dialect.document(&operation, &self.links) else {
-            return self.tell(Resource::Status, Command::Get, &operation, request);
+        let operation = self.timed(self.get(subject).await?);
+        let Some(document) = self.dialect.document(&operation, &links) else {
+            return Ok(self.tell(Resource::Status, Command::Get, &operation, &links, request));
         };
         let mark = finish::mark(&operation);
         let is_known = request.headers.get(LAST_EVENT_ID).is_some_and(|known| *known == *mark);
         if operation.outcome().is_some() {
-            return match is_known {
+            return Ok(match is_known {
                 // Whoever has heard of the end comes back once more, unless it is told not to.
                 true => finish::own(StatusCode::NO_CONTENT, StoredBody::default()),
                 false => stream_of(StoredBody::from(event(Kind::End, &mark, &document))),
-            };
+            });
         }
         let next = match is_known {
             true => Next::Change,
             false => Next::Event(event(Kind::Status, &mark, &document)),
         };
-        match watcher {
+        Ok(match watcher {
             Some(watcher) => {
                 let (id, who) = (subject.id, subject.who.cloned());
                 let times = Times::from(Instant::now());
-                let watch = Watch { status: self, id, who, watcher, known: mark, next, times };
+                let watch =
+                    Watch { status: self, id, who, links, watcher, known: mark, next, times };
                 let events = stream::unfold(watch, Watch::next);
                 let frames = events.map(|event| Ok(Frame::data(event)));
                 stream_of(StoredBody::live(StreamBody::new(frames)))
@@ -117,8 +117,8 @@ impl Status {
             None if request.method == Method::HEAD => {
                 stream_of(StoredBody::live(StreamBody::new(stream::empty())))
             }
-            None => self.tell(Resource::Status, Command::Get, &operation, request),
-        }
+            None => self.tell(Resource::Status, Command::Get, &operation, &links, request),
+        })
     }
 }
 
@@ -177,7 +177,7 @@ impl Watch {
             None if self.known == mark => return None,
             None => Kind::Status,
         };
-        let document = self.status.dialect.document(operation, &self.status.links)?;
+        let document = self.status.dialect.document(operation, &self.links)?;
         let event = event(kind, &mark, &document);
         self.known = mark;
         if kind == Kind::End {

@@ -11,6 +11,9 @@ use crate::{
 };
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
+/// Whatever an answer of our own may depend on, for caches that store what they must not.
+const VARY: HeaderValue = HeaderValue::from_static("Accept, Authorization, Cookie, Prefer");
 /// How weak entity tags begin (RFC 9110, section 8.8.3).
 const WEAK: &str = "W/";
 
@@ -38,7 +41,15 @@ pub(super) fn message(reply: Reply) -> Response<StoredBody> {
         }
     };
     let mut response = response.map(|body| StoredBody::whole(body, trailers));
-    response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, NO_STORE);
+    headers.insert(header::VARY, VARY);
+    unreferred(response)
+}
+
+/// Where the answer is a page, its links do not tell others the URL, which may be all that it takes to ask.
+pub(super) fn unreferred(mut response: Response<StoredBody>) -> Response<StoredBody> {
+    response.headers_mut().insert(header::REFERRER_POLICY, NO_REFERRER);
     response
 }
 

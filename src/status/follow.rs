@@ -7,7 +7,7 @@ use http::Response;
 use super::{Status, Subject, finish, long_poll::Wait};
 use crate::{
     body::StoredBody,
-    dialect::{Command, Hop, Preference, Resource},
+    dialect::{Command, Hop, Links, Preference, Problem, Resource},
     operation::Snapshot,
 };
 
@@ -21,7 +21,8 @@ impl Status {
         applied: Preference,
     ) -> Response<StoredBody> {
         let operation = self.timed(operation.clone());
-        let reply = self.dialect.redirected(&operation, applied, Hop::FIRST, &self.links);
+        let links = self.links_of(&operation);
+        let reply = self.dialect.redirected(&operation, applied, Hop::FIRST, &links);
         finish::reply(self, reply, &operation)
     }
 
@@ -32,12 +33,10 @@ impl Status {
         subject: Subject<'_>,
         hop: Hop,
         wait: Option<Duration>,
-    ) -> Response<StoredBody> {
+        links: &Links,
+    ) -> Result<Response<StoredBody>, Problem> {
         let (read, granted) = self.wait(subject, wait.unwrap_or(self.max_wait)).await;
-        let operation = match read {
-            Ok(operation) => self.timed(operation),
-            Err(problem) => return self.error(problem),
-        };
+        let operation = self.timed(read?);
         // Callers that are not held are back at once, and through with all hops within milliseconds.
         let next = match granted {
             Wait::Granted => hop.next(),
@@ -45,12 +44,10 @@ impl Status {
         };
         let applied = Preference::default();
         let reply = match (operation.outcome(), next) {
-            (Some(_), _) => {
-                self.dialect.poll(Resource::Result, Command::Get, &operation, &self.links)
-            }
-            (None, Some(next)) => self.dialect.redirected(&operation, applied, next, &self.links),
-            (None, None) => self.dialect.accepted(&operation, applied, &self.links),
+            (Some(_), _) => self.dialect.poll(Resource::Result, Command::Get, &operation, links),
+            (None, Some(next)) => self.dialect.redirected(&operation, applied, next, links),
+            (None, None) => self.dialect.accepted(&operation, applied, links),
         };
-        finish::reply(self, reply, &operation)
+        Ok(finish::reply(self, reply, &operation))
     }
 }

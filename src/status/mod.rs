@@ -9,17 +9,19 @@ mod event_stream;
 mod events;
 mod finish;
 mod follow;
+mod hearing;
 mod long_poll;
 mod page;
 mod service;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
-use http::{HeaderMap, HeaderName, Request, Response, request::Parts};
+use http::{HeaderMap, HeaderName, Request, Response, Uri, request::Parts};
 use http_body::Body;
 use tracing::warn;
 
 use self::accept::Form;
+pub(crate) use self::hearing::Hearing;
 pub use self::{page::StatusPage, service::StatusService};
 use crate::{
     body::{StoredBody, discard},
@@ -33,6 +35,7 @@ use crate::{
     operation::{Head, Key, OperationId, Order, Snapshot},
     principal::Principal,
     request::RequestHead,
+    signature::{KeyRing, Verbs},
     store::{BoundedStore, OperationStore, Record, StoreError},
 };
 
@@ -48,6 +51,9 @@ pub(crate) struct Status {
     pub(crate) max_wait: Duration,
     pub(crate) estimates: Arc<Estimates>,
     pub(crate) identify: Option<Identify>,
+    pub(crate) hearing: Hearing,
+    /// What signs references, if they are.
+    pub(crate) ring: Option<KeyRing>,
     pub(crate) page: StatusPage,
 }
 
@@ -85,7 +91,7 @@ impl Status {
         applied: Preference,
     ) -> Response<StoredBody> {
         let operation = self.timed(operation.clone());
-        let reply = self.dialect.accepted(&operation, applied, &self.links);
+        let reply = self.dialect.accepted(&operation, applied, &self.links_of(&operation));
         finish::reply(self, reply, &operation)
     }
 
@@ -111,43 +117,89 @@ impl Status {
         if !body.is_end_stream() {
             discard(body, &request.headers).await;
         }
-        let who = self.identify(&RequestHead::from(&request));
-        let response = match route {
-            Route::NotAllowed { allow } => self.error(Problem::NotAllowed { allow }),
+        let response = match self.admitted(route, &request).await {
+            Ok(response) => response,
+            Err(problem) => self.error(problem),
+        };
+        finish::for_method(&request.method, finish::unreferred(response))
+    }
+
+    /// The answer, if the URL lets its holder ask for it.
+    async fn admitted(
+        self: &Arc<Self>,
+        route: Route,
+        request: &Parts,
+    ) -> Result<Response<StoredBody>, Problem> {
+        let wait = Preference::from_headers(&request.headers).wait;
+        match route {
+            Route::NotAllowed { allow } => Err(Problem::NotAllowed { allow }),
             Route::Follow { id, hop } => {
-                let wait = Preference::from_headers(&request.headers).wait;
-                self.follow(Subject { id, who: who.as_ref() }, hop, wait).await
+                let links = self.links_for(id, Command::Get, &request.uri)?;
+                let who = self.hear(&RequestHead::from(request));
+                self.follow(Subject { id, who: who.as_ref() }, hop, wait, &links).await
             }
-            Route::Operation { command: Command::Cancel, .. } if self.is_forged(&request) => {
-                self.error(Problem::CrossSite)
+            Route::Operation { command: Command::Cancel, .. } if self.is_forged(request) => {
+                Err(Problem::CrossSite)
             }
             Route::Operation { id, resource, command } => {
+                let links = self.links_for(id, command, &request.uri)?;
+                let who = self.hear(&RequestHead::from(request));
                 let subject = Subject { id, who: who.as_ref() };
                 let form = match (resource, command) {
                     (Resource::Status, Command::Get) => Form::of(&request.headers),
                     _ => Form::Document,
                 };
                 if form == Form::Events {
-                    let response = Arc::clone(&self).watch(subject, &request).await;
-                    return finish::for_method(&request.method, response);
+                    return Arc::clone(self).watch(subject, links.into_owned(), request).await;
                 }
-                let read = match (command, Preference::from_headers(&request.headers).wait) {
+                let read = match (command, wait) {
                     (Command::Get, None) => self.get(subject).await,
                     (Command::Get, Some(wait)) => self.wait(subject, wait).await.0,
                     (Command::Cancel, _) => self.cancel(subject).await,
                 };
-                match read {
-                    Err(problem) => self.error(problem),
-                    Ok(operation) if form == Form::Page && self.shows(&operation) => {
-                        let verdict =
-                            operation.outcome().map(|outcome| self.dialect.verdict(outcome));
-                        page::response(&operation, verdict, &self.links)
-                    }
-                    Ok(operation) => self.tell(resource, command, &self.timed(operation), &request),
+                let operation = self.timed(read?);
+                if form == Form::Page && self.shows(&operation) {
+                    let verdict = operation.outcome().map(|outcome| self.dialect.verdict(outcome));
+                    return Ok(page::response(&operation, verdict, &links));
                 }
+                Ok(self.tell(resource, command, &operation, &links, request))
             }
+        }
+    }
+
+    /// The references for the caller of an operation, who may do all that can be done with it.
+    fn links_of(&self, operation: &Snapshot) -> Cow<'_, Links> {
+        let sign =
+            |ring: &KeyRing| ring.sign_for_caller(operation.id.as_bytes(), operation.created);
+        self.links.signed(self.ring.as_ref().map(sign))
+    }
+
+    /// The references for whoever asks at a URL: they let it do no more than this one does. An error, if
+    /// that is not enough. Nothing but the request is looked at, so a made-up URL costs no reading.
+    fn links_for(
+        &self,
+        id: OperationId,
+        command: Command,
+        url: &Uri,
+    ) -> Result<Cow<'_, Links>, Problem> {
+        let Some(ring) = &self.ring else { return Ok(Cow::Borrowed(&self.links)) };
+        let needed = match command {
+            Command::Get => Verbs::Read,
+            Command::Cancel => Verbs::Cancel,
         };
-        finish::for_method(&request.method, response)
+        let signature = ring.verify(id.as_bytes(), url.query(), needed, unix_now());
+        signature.map(|signature| self.links.signed(Some(signature))).ok_or(Problem::Unknown)
+    }
+
+    /// Who is asking for an operation, if that is known.
+    fn hear(&self, request: &RequestHead<'_>) -> Option<Principal> {
+        let identify = self.identify.as_ref()?;
+        let who = identify(request);
+        match &who {
+            Some(_) => self.hearing.somebody(),
+            None => self.hearing.nobody(),
+        }
+        who
     }
 
     fn tell(
@@ -155,9 +207,10 @@ impl Status {
         resource: Resource,
         command: Command,
         operation: &Snapshot,
+        links: &Links,
         request: &Parts,
     ) -> Response<StoredBody> {
-        let reply = self.dialect.poll(resource, command, operation, &self.links);
+        let reply = self.dialect.poll(resource, command, operation, links);
         let is_document = matches!(reply, Reply::Message(..));
         let response = finish::reply(self, reply, operation);
         match (resource, command) {

@@ -12,3 +12,4 @@ mod scene;
 
 mod binding;
 mod matrix;
+mod signed;

@@ -7,7 +7,8 @@ use http::{Method, Request, Response, StatusCode};
 use tokio::time::{Instant, sleep};
 use tower::{ServiceExt, util::BoxCloneSyncService};
 use tower_respond_async::{
-    Builder, OperationId, Principal, RequestHead, RespondAsyncLayer, StatusService, StoredBody,
+    Builder, KeyRing, OperationId, Principal, RequestHead, RespondAsyncLayer, StatusService,
+    StoredBody,
 };
 
 use crate::{
@@ -31,6 +32,9 @@ pub(crate) enum State {
     /// Its process is gone, and another one has closed it.
     Lost,
 }
+
+/// What is set up beside the store.
+pub(crate) type SetUp = fn(Builder) -> Builder;
 
 /// What can be asked of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +85,11 @@ pub(crate) fn knowing(builder: Builder) -> Builder {
     builder.principal(user)
 }
 
+/// The same, with signed URLs.
+pub(crate) fn signing(builder: Builder) -> Builder {
+    knowing(builder).signed_urls(KeyRing::new([[7; 32]]).unwrap())
+}
+
 pub(crate) fn user(request: &RequestHead<'_>) -> Option<Principal> {
     Some(request.headers.get("x-user")?.as_bytes().into())
 }
@@ -120,8 +129,12 @@ impl Scene {
     }
 
     pub(crate) async fn started_by(caller: Caller, state: State) -> Self {
+        Self::behind(knowing, caller, state).await
+    }
+
+    pub(crate) async fn behind(set_up: SetUp, caller: Caller, state: State) -> Self {
         let store = memory();
-        let first = layer(&store, knowing);
+        let first = layer(&store, set_up);
         let app = process(&first);
         let accepted = Accepted::of(ask(&app, caller, Method::POST, "/work", &[]).await);
         let reader = match state {
@@ -133,7 +146,7 @@ impl Scene {
             State::Lost => {
                 let other = store.another_way();
                 store.faults().partition();
-                let second = layer(&other, knowing);
+                let second = layer(&other, set_up);
                 second.handle().start();
                 sleep(LATE * 4).await;
                 second
@@ -181,8 +194,13 @@ impl Scene {
             Door::Careless => &self.careless,
         };
         let (method, rest, fields) = verb.request();
+        let mut url = format!("/operations/{id}{rest}");
+        if let Some((_, query)) = self.accepted.status_url.split_once('?') {
+            url.push(if rest.contains('?') { '&' } else { '?' });
+            url.push_str(query);
+        }
         let began = Instant::now();
-        let answer = ask(app, caller, method, &format!("/operations/{id}{rest}"), fields).await;
+        let answer = ask(app, caller, method, &url, fields).await;
         (answer, (Instant::now() - began).as_secs())
     }
 }

@@ -53,10 +53,11 @@ async fn a_response_of_any_status_is_replayed_byte_for_byte_and_twice() {
             assert_eq!(answer.announced, Some(body.len() as u64));
             assert_eq!(answer.header("content-type"), Some("application/x-mine"));
             assert_eq!(answer.trailers, None);
-            // Only these two are the layer's.
+            // Only these three are the layer's.
             assert_eq!(answer.header("respond-async"), Some("stored"));
             assert_eq!(answer.header("cache-control"), Some("no-store"));
-            assert_eq!(answer.headers.len(), 3, "{:?}", answer.headers);
+            assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
+            assert_eq!(answer.headers.len(), 4, "{:?}", answer.headers);
         }
     }
 }

@@ -32,9 +32,11 @@ struct Ends {
 struct Path<'a> {
     base: &'a str,
     id: &'a [u8],
+    /// With the question mark, if there is one.
+    query: &'a str,
 }
 
-/// Room for all but the base of the URLs and the message.
+/// Room for all but the base and the query of the URLs, and the message.
 const REST: usize = 600;
 
 // === impl Page ===
@@ -42,8 +44,8 @@ const REST: usize = 600;
 impl Page {
     pub(super) fn of(dialect: &StandardDialect, operation: &Snapshot, links: &Links) -> Self {
         let id = operation.id.encode();
-        let path = Path { base: links.base(), id: id.as_bytes() };
-        let mut buffer = Vec::with_capacity(REST + 5 * path.base.len());
+        let path = Path { base: links.base(), id: id.as_bytes(), query: links.query() };
+        let mut buffer = Vec::with_capacity(REST + 5 * (path.base.len() + path.query.len()));
         let mut put = |parts: &[&[u8]]| {
             parts.iter().for_each(|part| buffer.extend_from_slice(part));
             buffer.len()
@@ -164,12 +166,12 @@ fn write_error(outcome: &Outcome, mut error: Object<'_>) {
 // === impl Path ===
 
 impl<'a> Path<'a> {
-    fn status(self) -> [&'a [u8]; 3] {
-        [self.base.as_bytes(), b"/", self.id]
+    fn status(self) -> [&'a [u8]; 4] {
+        [self.base.as_bytes(), b"/", self.id, self.query.as_bytes()]
     }
 
-    fn result(self) -> [&'a [u8]; 4] {
-        [self.base.as_bytes(), b"/", self.id, b"/result"]
+    fn result(self) -> [&'a [u8]; 5] {
+        [self.base.as_bytes(), b"/", self.id, b"/result", self.query.as_bytes()]
     }
 }
 

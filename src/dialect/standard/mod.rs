@@ -80,7 +80,7 @@ pub enum Complete {
 }
 
 /// As many header fields as an answer has at most.
-const FIELDS: usize = 10;
+const FIELDS: usize = 12;
 /// After what time to ask again where nothing is known.
 const UNKNOWN: Duration = Duration::from_secs(2);
 const ALLOW: &str = "GET, HEAD, DELETE";

@@ -34,7 +34,7 @@ pub(crate) struct Link {
 /// Where to connect to.
 #[derive(Clone)]
 pub(crate) enum Server {
-    Single(Client),
+    Single(Box<Client>),
     #[cfg(feature = "cluster")]
     Cluster(Box<ClusterClient>),
 }
@@ -202,7 +202,7 @@ impl Server {
                     .set_connection_timeout(Some(CONNECTION_TIMEOUT))
                     .set_response_timeout(Some(response_timeout));
                 let client = client.clone();
-                ConnectionManager::new_lazy_with_config(client, config).map(Connection::Single)
+                ConnectionManager::new_lazy_with_config(*client, config).map(Connection::Single)
             }
             #[cfg(feature = "cluster")]
             Self::Cluster(client) => {

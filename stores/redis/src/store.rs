@@ -63,7 +63,7 @@ impl RedisStore {
     /// # }
     /// ```
     pub fn builder(client: Client) -> Builder {
-        Builder::new(Server::Single(client))
+        Builder::new(Server::Single(Box::new(client)))
     }
 
     /// Keeps operations on a Redis Cluster: all of a namespace on the node that has its slot.

@@ -1,0 +1,45 @@
+use std::{error::Error, fmt, time::Duration};
+
+use crate::signature::KeyRingError;
+
+/// The layer cannot be built as it was set up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The base path does not begin with a slash, ends with one, or holds what a path may not.
+    BasePath(String),
+    /// The public base is neither a path nor an `http` or `https` URL, or has a query or fragment.
+    PublicBase(String),
+    /// The lease is shorter than three times the longest wait for the store.
+    Lease(Duration),
+    /// The secrets that were to sign URLs make no key ring.
+    KeyRing(KeyRingError),
+}
+
+// === impl ConfigError ===
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BasePath(path) => {
+                write!(f, "the base path {path:?} is not a path such as \"/operations\"")
+            }
+            Self::PublicBase(base) => write!(
+                f,
+                "the public base {base:?} is neither a path nor an http or https URL without a query",
+            ),
+            Self::Lease(lease) => {
+                write!(f, "a lease of {lease:?} is shorter than three times the store's time-out",)
+            }
+            Self::KeyRing(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for ConfigError {}
+
+impl From<KeyRingError> for ConfigError {
+    fn from(error: KeyRingError) -> Self {
+        Self::KeyRing(error)
+    }
+}
