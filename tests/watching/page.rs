@@ -30,6 +30,9 @@ fn is_page(answer: &Answer) -> bool {
     answer.header("content-type") == Some("text/html; charset=utf-8")
 }
 
+/// All that an answer may depend on.
+const VARY: &str = "Accept, Authorization, Cookie, Prefer";
+
 #[tokio::test(start_paused = true)]
 async fn a_browser_is_shown_a_page_from_the_beginning_to_the_end() {
     let process = Process::after_deadline(&[500]);
@@ -71,11 +74,11 @@ async fn whoever_does_not_ask_for_a_page_gets_the_document_and_is_told_that_it_v
     for fields in [&[][..], &[("accept", "*/*")], &[("accept", "application/json, text/html")]] {
         let answer = call(&process.app, Method::GET, &accepted.status_url, fields).await;
         assert_eq!(answer.header("content-type"), Some("application/json"), "{fields:?}");
-        assert_eq!(answer.header("vary"), Some("accept"));
+        assert_eq!(answer.header("vary"), Some(VARY));
     }
     let known = [("if-none-match", "W/\"0\"")];
     let same = call(&process.app, Method::GET, &accepted.status_url, &known).await;
-    assert_eq!((same.status, same.header("vary")), (StatusCode::NOT_MODIFIED, Some("accept")));
+    assert_eq!((same.status, same.header("vary")), (StatusCode::NOT_MODIFIED, Some(VARY)));
 }
 
 /// A document that a program has is no page that a browser has.
@@ -101,7 +104,7 @@ async fn the_page_is_at_the_status_url_whatever_the_flow() {
         long().await;
     }
     let document = get(&process.app, &accepted.status_url).await;
-    assert_eq!((document.status, document.header("vary")), (StatusCode::SEE_OTHER, Some("accept")));
+    assert_eq!((document.status, document.header("vary")), (StatusCode::SEE_OTHER, Some(VARY)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -154,7 +157,7 @@ async fn scripts_of_other_origins_can_be_shown_every_field_that_tells_of_an_oper
     let exposed = answer.header("access-control-expose-headers").unwrap();
     let exposed: Vec<_> = exposed.split(',').map(str::trim).collect();
     // What browsers show in any case, and what is for others.
-    let others = ["cache-control", "content-type", "content-length", "vary"];
+    let others = ["cache-control", "content-type", "content-length", "referrer-policy", "vary"];
     for name in answer.headers.keys().map(http::HeaderName::as_str) {
         let is_exposed = exposed.contains(&name) || others.contains(&name);
         assert!(is_exposed || name.starts_with("access-control-"), "{name}");
