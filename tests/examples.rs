@@ -107,7 +107,7 @@ fn a_server_that_is_told_to_stop_finishes_what_it_has_accepted() {
     let server = Server::start("axum");
     let accepted = server.sh("curl -si -X POST http://127.0.0.1:3000/reports");
     assert!(accepted.starts_with("HTTP/1.1 202 Accepted"), "{accepted}");
-    assert!(server.stop().contains("ended: 1, shut down: 0, left: 0"));
+    assert!(server.stop().contains("ended: 1, shut down: 0, handed over: 0, left: 0"));
 }
 
 // === impl Server ===

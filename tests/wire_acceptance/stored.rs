@@ -17,7 +17,7 @@ over_every_wire! {
 
 /// What belongs to the moment of an answer, or is said by the layer.
 fn kept(mut headers: HeaderMap) -> HeaderMap {
-    for name in ["date", "retry-after", "respond-async", "cache-control"] {
+    for name in ["date", "retry-after", "respond-async", "cache-control", "referrer-policy"] {
         headers.remove(name);
     }
     headers
@@ -50,6 +50,7 @@ async fn a_response_of_any_status_comes_back_byte_for_byte_and_twice(wire: Wire)
             assert_eq!(answer.body, expected.body, "{code}");
             assert_eq!(kept(answer.headers.clone()), kept(expected.headers.clone()), "{code}");
             assert_eq!(answer.header("respond-async"), Some("stored"));
+            assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
         }
     }
 }
