@@ -149,7 +149,9 @@ impl Runner {
                     warn!(operation = %key, "taken over by another process before it was recorded");
                     return Err(Uncreated::GivenUp);
                 }
-                Attempt::Lapsed => {}
+                // This may be the answer to the second of two arrivals of one request, of which the first
+                // was in time.
+                Attempt::Lapsed => doubt = Doubt::Applied,
                 Attempt::NotSent => self.parking.store_fails(),
                 Attempt::Refused => {
                     self.parking.store_fails();

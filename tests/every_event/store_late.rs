@@ -189,3 +189,32 @@ async fn store_answers_progress_late_and_the_outcome_is_not_overwritten() {
     assert_eq!(changes(&store), [Verb::Create, Verb::Close], "the late progress meets its fence");
     assert_eq!(process.result(&accepted).await.body, "done");
 }
+
+/// One request arrives twice, before the lease ended and after; only the second answer is heard, and the
+/// caller has left by then.
+#[tokio::test(start_paused = true)]
+async fn store_creates_and_says_of_a_copy_that_the_lease_has_ended() {
+    let store = memory();
+    let process = Process::slow(&store, 1_000);
+    process.post_late().await;
+    store.faults().always(Verb::Heartbeat, Fault::unavailable());
+    // The lease began with that call. It ends between the two arrivals.
+    seconds_pass(LEASE.as_secs() - 5).await;
+    let copy = Fault::duplicate(Duration::from_secs(2), Heard::Second);
+    store.faults().next(Verb::Create, copy);
+    let call = tokio::spawn(process.call(http::Method::POST, "/work"));
+    seconds_pass(3).await;
+    assert_eq!(store.faults().called(Verb::Create), 2, "it is being recorded");
+    call.abort();
+    seconds_pass(5).await;
+    store.faults().heal();
+    seconds_pass(30).await;
+    let key = store
+        .faults()
+        .log()
+        .iter()
+        .rev()
+        .find_map(|event| (event.call.verb == Verb::Create).then_some(event.call.key));
+    let record = stored(&store, key.flatten().expect("it was attempted")).await;
+    assert!(record.is_none_or(|record| record.is_closed()), "nobody works on it");
+}
