@@ -72,8 +72,14 @@ impl World {
                 self.violate(format!("I7: begun before it was recorded: {run:?}"));
             }
         }
+        if before > 0 {
+            self.totals.again += 1;
+        }
+        let again = run.operation.and_then(|key| {
+            self.never.iter().find(|(_, id)| Key::of(*id) == key).map(|(_, id)| *id)
+        });
         let run = self.runs.begin(run);
-        if let (Ending::Never, Some(id)) = (work.ending, id) {
+        if let (Ending::Never, Some(id)) = (work.ending, id.or(again)) {
             self.never.push((run, id));
         }
         run

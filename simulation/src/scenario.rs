@@ -47,7 +47,7 @@ pub(crate) struct Settings {
     pub(crate) duplicate: Duplicate,
     pub(crate) execution_limit: Option<Duration>,
     pub(crate) parked: usize,
-    /// How often the same work may be begun. More than once only for layers that replay.
+    /// How often the same work may be begun: more than once if the layers replay.
     pub(crate) attempts: u32,
     /// How long a message is on its way at most.
     pub(crate) latency: Duration,
@@ -159,8 +159,8 @@ impl Settings {
             duplicate: dice.pick(&[Duplicate::Join, Duplicate::Join, Duplicate::Refuse]),
             execution_limit: dice.chance(15).then_some(Duration::from_secs(3)),
             parked: dice.pick(&[1_000, 1_000, 1_000, 4]),
-            attempts: 1,
             latency: Duration::from_millis(dice.pick(&[30, 60, 150])),
+            attempts: if dice.chance(35) { 3 } else { 1 },
         }
     }
 }

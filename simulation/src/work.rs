@@ -14,7 +14,7 @@ use http::{HeaderName, Request, Response, StatusCode, header};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
 use tokio::time::{Sleep, sleep};
-use tower_respond_async::{Operation, RequestBody, store::Key};
+use tower_respond_async::{Operation, RequestBody};
 
 use crate::{
     runs::{Run, RunState},
@@ -73,7 +73,8 @@ pub(crate) async fn work(
     let operation = (plan.manner != Manner::Unaware || keyed).then(Operation::current);
     let id = operation.as_ref().and_then(Operation::id);
     let run = world.with(|world| {
-        let operation = id.map(Key::of);
+        // Whoever runs a request again knows the key of its operation, and never its id.
+        let operation = operation.as_ref().and_then(Operation::key);
         let state = RunState::Working;
         world.begun(Run { request: number, replica, start, operation, state }, id)
     });

@@ -18,7 +18,7 @@ use crate::{
     coverage::{Call, Coverage, Event, Fault},
     dice::Dice,
     history::{Detail, History},
-    outcome::{ABANDONED, CANCELED, LOST, NOT_BEGUN, SHUT_DOWN, Said},
+    outcome::{ABANDONED, CANCELED, GAVE_UP, LOST, NOT_BEGUN, SHUT_DOWN, Said},
     post::{Answer, Ask, Letter, Mishap, Verb},
     report::Totals,
     runs::{Run, RunState, Runs},
@@ -294,7 +294,8 @@ impl World {
         let was_its = self.accepted.contains_key(&key) || keyed && run.is_some();
         let worked_on_it = own && was_its && !kept.fenced.contains(&kept.origin);
         let ending = self.scenario.requests[request].work.ending;
-        let replays = self.scenario.settings.attempts > 1;
+        let attempts = u64::from(self.scenario.settings.attempts);
+        let replays = attempts > 1;
         self.totals.closed(said);
         if (closed.claim == Claim::Release) != said.releases() {
             self.violate(format!(
@@ -309,10 +310,15 @@ impl World {
             CANCELED if worked_on_it && run.is_some_and(|run| run.state != RunState::Dropped) => {
                 Err("I9: canceled, though its handler was not dropped before its end")
             }
+            LOST if replays => Err("lost, though it was to be run again"),
+            GAVE_UP if !replays => Err("given up, though nothing is run again"),
             LOST if kept.canceled_when_taken => Err("I9: lost, though it was to be cancelled"),
             LOST if worked_on_it => Err("I5: lost by the process that works on it"),
             LOST | CANCELED => Ok(()),
             _ if !own && !replays => Err("I7: an outcome by a process that did not work on it"),
+            SHUT_DOWN | GAVE_UP if closed.by.epoch < attempts => {
+                Err("given up before it was begun as often as it may be")
+            }
             SHUT_DOWN if !self.was_drained(closed.by.owner) => {
                 Err("shut down by a process that goes on")
             }

@@ -27,7 +27,7 @@ use crate::{
     call::Call,
     clock::unix_now,
     hub::Held,
-    operation::{Head, Key, Outcome, Report, Shared, Slot, Stage, Standing, Tail},
+    operation::{Failure, Head, Key, Outcome, Report, Shared, Slot, Stage, Standing, Tail},
     replay::{Kept, ReplayPolicy, pause_before},
     request::RequestHead,
     store::{OperationStore, Record, Written},
@@ -65,6 +65,8 @@ enum Turn {
     Ours,
     /// Somebody else has taken the operation over meanwhile, or ended it.
     Theirs,
+    /// This process is ending.
+    Never,
 }
 
 // === impl Runner ===
@@ -137,6 +139,8 @@ impl Runner {
                 replay.run(ward, again.request, permit);
             }
             Ok((Turn::Theirs, _)) => drop(ward.release()),
+            // An attempt that has not begun is none: whoever comes next makes it.
+            Ok((Turn::Never, _)) | Err(Failure::ShutDown) => ward.release().hand_over(),
             Err(failure) => ward.close(Outcome::Failure(failure)).await,
         }
     }
@@ -160,6 +164,9 @@ impl Runner {
     async fn begin_again(self: &Arc<Self>, key: Key, shared: &Shared, attempt: u32) -> Turn {
         let mut backoff = Backoff::of(key);
         loop {
+            if self.parking.is_closed() {
+                return Turn::Never;
+            }
             let Some(held) = self.hub.find(key) else { return Turn::Theirs };
             if self.live_owner().await.is_ok() {
                 let revision = shared.next_revision();
