@@ -85,6 +85,11 @@ impl World {
         run
     }
 
+    /// Whether the run goes on until it is cancelled, and somebody can.
+    pub(crate) fn is_endless(&self, run: usize) -> bool {
+        self.never.iter().any(|(never, _)| *never == run)
+    }
+
     pub(crate) fn ended(&mut self, run: usize, state: RunState) {
         if self.runs.get(run).state == RunState::Working {
             self.runs.end(run, state);

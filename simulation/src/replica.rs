@@ -121,7 +121,7 @@ async fn serve_datagrams(world: Shared, app: App) -> turmoil::Result {
                     task.abort();
                 }
             }
-            Letter::Ask(_) | Letter::Told { .. } | Letter::Answered { .. } => {}
+            Letter::Ask(_) | Letter::Told { .. } | Letter::Hint(_) | Letter::Answered { .. } => {}
         }
     }
 }

@@ -51,6 +51,14 @@ pub(crate) struct Settings {
     pub(crate) attempts: u32,
     /// How long a message is on its way at most.
     pub(crate) latency: Duration,
+    pub(crate) hints: Hints,
+}
+
+/// Whether the store tells of what has changed, if that arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hints {
+    Sent,
+    None,
 }
 
 /// How clients reach replicas.
@@ -161,6 +169,7 @@ impl Settings {
             parked: dice.pick(&[1_000, 1_000, 1_000, 4]),
             latency: Duration::from_millis(dice.pick(&[30, 60, 150])),
             attempts: if dice.chance(35) { 3 } else { 1 },
+            hints: if dice.chance(50) { Hints::Sent } else { Hints::None },
         }
     }
 }
