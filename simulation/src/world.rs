@@ -326,8 +326,8 @@ impl World {
                 Err("I3: abandoned, though its caller was told of it")
             }
             NOT_BEGUN if run.is_some() => Err("I7: not begun, though it was"),
-            Said::Response(_) if run.is_none_or(|run| run.state != RunState::Answered) => {
-                Err("I8: a response that nobody made")
+            Said::Response(_) if !self.was_answered_by(closed.by.owner, key, request) => {
+                Err("I8: a response that its process did not make")
             }
             Said::Response(status) if !self.is_response_of(request, status, &kept) => {
                 Err("I10: another response than the handler's")
@@ -352,6 +352,17 @@ impl World {
         // Handlers that do not ask for their operation are those of requests that are sent once.
         let only = || self.runs.of_request(request).last().filter(|run| run.operation.is_none());
         known.or_else(only).copied()
+    }
+
+    /// Whether a process has made a response for an operation. With more attempts than one it need not be
+    /// the last that makes it: whoever takes its own operation back has what it made before.
+    fn was_answered_by(&self, owner: Owner, key: Key, request: usize) -> bool {
+        let Some((replica, start)) = self.owners.get(&owner) else { return false };
+        self.runs.of_request(request).any(|run| {
+            run.operation.is_none_or(|of| of == key)
+                && (run.replica, run.start) == (*replica, *start)
+                && run.state == RunState::Answered
+        })
     }
 
     fn is_response_of(&self, request: usize, status: u16, kept: &Kept) -> bool {
