@@ -59,6 +59,13 @@ pub(crate) struct Effort {
     pub(crate) beats: u64,
 }
 
+/// What a heartbeat costs, for each number of parked operations.
+pub(crate) struct Beats {
+    pub(crate) seconds: [f64; 3],
+    /// As the server counts them; all zero where nobody does.
+    pub(crate) commands: [f64; 3],
+}
+
 /// A ratio, and what it is to be.
 pub(crate) struct Line {
     pub(crate) what: String,
@@ -111,12 +118,17 @@ pub(crate) async fn medians<S: Copy>(
 
 /// What the steps cost if so many lanes do them, with so many operations each.
 pub(crate) async fn batch<H: Hand>(hand: &Arc<H>, lanes: u64, each: u64) -> Costs {
-    let first = NEXT.fetch_add(lanes * each, Ordering::Relaxed);
+    let first = fresh(lanes * each);
     let mut costs = [0.0; 3];
     for step in STEPS {
         costs[step as usize] = timed(hand, step, lanes, first, each).await;
     }
     costs
+}
+
+/// The first of so many numbers that nobody has had.
+pub(crate) fn fresh(count: u64) -> u64 {
+    NEXT.fetch_add(count, Ordering::Relaxed)
 }
 
 async fn timed<H: Hand>(hand: &Arc<H>, step: Step, lanes: u64, first: u64, each: u64) -> f64 {
@@ -136,8 +148,13 @@ async fn timed<H: Hand>(hand: &Arc<H>, step: Step, lanes: u64, first: u64, each:
     took.as_secs_f64() / (lanes * each) as f64
 }
 
-/// Seconds per heartbeat of owners that hold so many open operations each.
-pub(crate) async fn heartbeats<S: OperationStore>(store: &Arc<S>, effort: Effort) -> [f64; 3] {
+/// Heartbeats of owners that hold so many open operations each. `commands` says how many commands the
+/// server has ever carried out, and always the same if it does not count.
+pub(crate) async fn heartbeats<S: OperationStore>(
+    store: &Arc<S>,
+    effort: Effort,
+    mut commands: impl AsyncFnMut() -> f64,
+) -> Beats {
     let mut hands = Vec::new();
     for parked in effort.parked {
         let owner = Owner::random();
@@ -145,36 +162,55 @@ pub(crate) async fn heartbeats<S: OperationStore>(store: &Arc<S>, effort: Effort
         let hand = Arc::new(Through { store: Arc::clone(store), owner });
         let lanes = LANES.min(parked);
         let each = parked.div_ceil(lanes);
-        let first = NEXT.fetch_add(lanes * each, Ordering::Relaxed);
+        let first = fresh(lanes * each);
         timed(&hand, Step::Create, lanes, first, each).await;
         hands.push(hand);
     }
     let all = medians(&[0, 1, 2], effort.rounds, async |position: usize| {
+        let before = commands().await;
         let start = Instant::now();
         for _ in 0..effort.beats {
             let beat = store.heartbeat(hands[position].owner, LONG).await;
             beat.expect("the store answers");
         }
-        [(Instant::now() - start).as_secs_f64() / effort.beats as f64, 0.0, 0.0]
+        let took = (Instant::now() - start).as_secs_f64();
+        [took, commands().await - before, 0.0].map(|all| all / effort.beats as f64)
     });
     let all = all.await;
-    [all[0][0], all[1][0], all[2][0]]
+    let each = |what: usize| [all[0][what], all[1][what], all[2][what]];
+    Beats { seconds: each(0), commands: each(1) }
 }
 
 /// The lines about heartbeats.
-pub(crate) fn about_heartbeats(costs: [f64; 3], effort: Effort) -> Vec<Line> {
-    let [few, _, _] = costs;
-    let line = |position: usize| Line {
+pub(crate) fn about_heartbeats(beats: &Beats, effort: Effort) -> Vec<Line> {
+    let line = |costs: [f64; 3], position: usize, few: &str| Line {
         what: format!(
-            "heartbeat with {} parked / with {} ({:.0} us)",
-            effort.parked[position],
-            effort.parked[0],
-            few * 1e6
+            "heartbeat with {} parked / with {} ({few})",
+            effort.parked[position], effort.parked[0],
         ),
-        ratio: costs[position] / few,
+        ratio: costs[position] / costs[0],
         goal: Some(Goal::AtMost(FLAT)),
     };
-    vec![line(1), line(2)]
+    let [seconds, ..] = beats.seconds;
+    let few = format!("{:.1} us", seconds * 1e6);
+    let mut lines = vec![line(beats.seconds, 1, &few), line(beats.seconds, 2, &few)];
+    let [commands, ..] = beats.commands;
+    if commands > 0.0 {
+        let few = format!("{commands:.0} commands");
+        lines.extend([line(beats.commands, 1, &few), line(beats.commands, 2, &few)]);
+    }
+    lines
+}
+
+/// One line for each step that both do.
+pub(crate) fn compared(what: &str, one: Costs, other: Costs, goal: Option<Goal>) -> Vec<Line> {
+    let line = |step: Step| Line {
+        what: format!("{step:?}: {what}"),
+        ratio: speed(one[step as usize], other[step as usize]),
+        // The goals are those of what is committed.
+        goal: goal.filter(|_| step != Step::Read),
+    };
+    STEPS.map(line).into_iter().filter(|line| !line.ratio.is_nan()).collect()
 }
 
 /// How often one is done while the other is done once.
@@ -182,16 +218,16 @@ pub(crate) fn speed(one: f64, other: f64) -> f64 {
     other / one
 }
 
-/// Prints how many operations per second each subject does, and then the ratios.
+/// Prints how many operations per second each subject does, and then the ratios. Who does not do a
+/// step has NaN for its cost.
 pub(crate) fn print(subjects: &[(&str, Costs)], lines: &[Line]) {
     println!("{:<44} {:>10} {:>10} {:>10}", "per second", "create", "close", "read");
-    for (name, [create, close, read]) in subjects {
-        println!(
-            "{name:<44} {:>10.0} {:>10.0} {:>10.0}",
-            create.recip(),
-            close.recip(),
-            read.recip()
-        );
+    for &(name, [create, close, read]) in subjects {
+        let [create, close, read] = [create, close, read].map(|cost| match cost.is_nan() {
+            true => "-".to_owned(),
+            false => format!("{:.0}", cost.recip()),
+        });
+        println!("{name:<44} {create:>10} {close:>10} {read:>10}");
     }
     println!();
     for line in lines {

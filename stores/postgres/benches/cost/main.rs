@@ -26,7 +26,7 @@ use std::sync::Arc;
 use tower_respond_async::store::{OperationStore, Owner};
 
 use self::{
-    cost::{Costs, Effort, Goal, LANES, LONG, Line, STEPS, Through, speed},
+    cost::{Effort, Goal, LANES, LONG, Through},
     hands::{Pipelined, Pool},
     support::Server,
 };
@@ -78,7 +78,7 @@ async fn main() {
     let of = |subject: Subject| costs[subject as usize];
     let mut lines = Vec::new();
     let mut compare = |what: &str, one: Subject, other: Subject, goal: Option<Goal>| {
-        lines.extend(compared(what, of(one), of(other), goal));
+        lines.extend(cost::compared(what, of(one), of(other), goal));
     };
     compare("alone / by hand, alone", Subject::StoreAlone, Subject::BareAlone, None);
     compare(
@@ -94,18 +94,8 @@ async fn main() {
         Subject::PoolTogether,
         Some(Goal::AtLeast(4.0)),
     );
-    let beats = cost::heartbeats(&store, effort).await;
-    lines.extend(cost::about_heartbeats(beats, effort));
+    let beats = cost::heartbeats(&store, effort, async || 0.0).await;
+    lines.extend(cost::about_heartbeats(&beats, effort));
     let named: Vec<_> = SUBJECTS.iter().map(|&(subject, name)| (name, of(subject))).collect();
     cost::print(&named, &lines);
-}
-
-/// The goals are those of what is committed; a read has none.
-fn compared(what: &str, one: Costs, other: Costs, goal: Option<Goal>) -> Vec<Line> {
-    let line = |step: cost::Step| Line {
-        what: format!("{step:?}: {what}"),
-        ratio: speed(one[step as usize], other[step as usize]),
-        goal: goal.filter(|_| step != cost::Step::Read),
-    };
-    STEPS.map(line).into()
 }
