@@ -13,7 +13,7 @@ use crate::{
     runner::{OnError, Runner},
     signature::KeyRing,
     status::{Hearing, Identify, Status, StatusPage},
-    store::{BoundedStore, MemoryStore, OperationStore, SharedStore},
+    store::{BoundedStore, JoinedReads, MemoryStore, OperationStore, SharedStore},
 };
 
 mod address;
@@ -40,6 +40,7 @@ pub use self::error::ConfigError;
 /// | [`max_wait`](Self::max_wait) that `Prefer: wait` may ask for | 25 s | less is granted |
 /// | [`max_waiters`](Self::max_waiters), polls that wait | 10,000 | they are answered at once |
 /// | [`store_timeout`](Self::store_timeout) of each store call, `create` included | 2.5 s | it counts as unavailable |
+/// | [`read_interval`](Self::read_interval) between two reads of an operation for those who poll it | 100 ms | they share the next one |
 /// | [`retention`](Self::retention) of an operation that has ended | 1 h | 404 |
 /// | [`execution_limit`](Self::execution_limit) of an operation | none | it fails as timed out |
 /// | [`body_time`](Self::body_time) of a response's body, once accepted | 15 min | it fails as timed out |
@@ -165,9 +166,11 @@ impl<M> Builder<M> {
             self.on_error,
         );
         let max_wait = policy.max_wait;
+        let reads = JoinedReads::new(store.clone(), self.limits.read_interval);
         let (identify, ring, hearing) = (self.identify, self.ring, Hearing::default());
         let status = Status {
             store,
+            reads,
             hub,
             dialect,
             mount,

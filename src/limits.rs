@@ -13,6 +13,8 @@ pub(crate) struct Limits {
     pub(crate) early_body: usize,
     pub(crate) waiters: usize,
     pub(crate) store_timeout: Duration,
+    /// How often an operation is read at most for those who ask for it; as often as they ask, if zero.
+    pub(crate) read_interval: Duration,
     pub(crate) retention: Duration,
     pub(crate) lease: Duration,
     pub(crate) body_time: Duration,
@@ -56,6 +58,7 @@ impl Default for Limits {
             early_body: 64 << 10,
             waiters: 10_000,
             store_timeout: Duration::from_millis(2_500),
+            read_interval: Duration::from_millis(100),
             retention: Duration::from_secs(3_600),
             lease: Duration::from_secs(15),
             body_time: Duration::from_secs(900),

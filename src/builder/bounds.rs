@@ -51,6 +51,18 @@ impl<M> Builder<M> {
         self
     }
 
+    /// The shortest time between two reads of one operation from the store, by this process for those who poll,
+    /// wait for, watch or cancel it; 100 milliseconds by default, which is less than pollers are told to wait. Zero:
+    /// each of them reads it.
+    ///
+    /// An operation that was not read for so long is read at once. Those who ask sooner wait for the next read, and
+    /// share it, however many they are. Nobody is answered by a read that began before they asked: what
+    /// one replica has told of an end, no other contradicts.
+    pub fn read_interval(mut self, shortest: Duration) -> Self {
+        self.limits.read_interval = shortest;
+        self
+    }
+
     /// How long an operation is kept after its end; one hour by default. One whose creation was not
     /// answered at first, or whose process is gone, is kept for a minute at least: a late arrival of that
     /// finds it there.

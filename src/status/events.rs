@@ -153,9 +153,9 @@ impl Watch {
             }
             self.times.look = now + LOOK_AGAIN;
             // Before the reading, so that what happens after it is heard.
-            self.watcher.listen();
-            let event = match self.status.get(Subject { id: self.id, who: self.who.as_ref() }).await
-            {
+            let told = self.watcher.listen();
+            let subject = Subject { id: self.id, who: self.who.as_ref() };
+            let event = match self.status.get_told(subject, told.as_ref()).await {
                 Ok(operation) => self.news(&self.status.timed(operation)),
                 // It is read again when it is due.
                 Err(Problem::StoreUnavailable) => None,

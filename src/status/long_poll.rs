@@ -39,8 +39,8 @@ impl Status {
         };
         loop {
             // Before the reading, so that an end after it is heard.
-            waiter.listen();
-            let read = self.get(subject).await;
+            let told = waiter.listen();
+            let read = self.get_told(subject, told.as_ref()).await;
             let is_open = matches!(&read, Ok(operation) if operation.outcome().is_none());
             if !is_open || Instant::now() >= end {
                 return (read, Wait::Granted);

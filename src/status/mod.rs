@@ -36,7 +36,7 @@ use crate::{
     principal::Principal,
     request::RequestHead,
     signature::{KeyRing, Verbs},
-    store::{BoundedStore, OperationStore, Record, StoreError},
+    store::{BoundedStore, JoinedReads, OperationStore, Reading, Record, StoreError, Told},
 };
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -44,6 +44,7 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// What answers for the operations of one layer.
 pub(crate) struct Status {
     pub(crate) store: BoundedStore,
+    pub(crate) reads: JoinedReads,
     pub(crate) hub: Arc<Hub>,
     pub(crate) dialect: Arc<dyn Dialect>,
     pub(crate) mount: Mount,
@@ -239,8 +240,24 @@ impl Status {
         operation.timed(&self.estimates, unix_now())
     }
 
+    /// Reads the operation, together with others who ask for it.
     pub(crate) async fn get(&self, subject: Subject<'_>) -> Read {
-        subject.understand(self.store.get(Key::of(subject.id)).await)
+        subject.understand(self.reads.get(Key::of(subject.id)).await)
+    }
+
+    /// Reads the operation for one who may have been told of its end, as others were.
+    async fn get_told(&self, subject: Subject<'_>, told: Option<&Told>) -> Read {
+        if let Some(told) = told
+            && let Some(ended) = self.reads.get_told(Key::of(subject.id), told).await
+        {
+            return subject.understand(Ok(Some(ended)));
+        }
+        self.get(subject).await
+    }
+
+    /// Reads the operation by itself, at once: for those who are not many, whatever they do.
+    pub(crate) async fn get_alone(&self, subject: Subject<'_>) -> Read {
+        subject.understand(self.store.get(Key::of(subject.id)).await.map_err(Arc::new))
     }
 
     /// Has the operation cancelled, and reads what has become of it.
@@ -248,7 +265,7 @@ impl Status {
         // Whose an operation is never changes, so it still is when it is cancelled.
         self.get(subject).await?;
         let key = Key::of(subject.id);
-        let read = self.store.cancel(key).await;
+        let read = self.store.cancel(key).await.map_err(Arc::new);
         // Whoever runs it elsewhere is told by a hint, or by the next heartbeat.
         if matches!(&read, Ok(Some(record)) if !record.is_closed()) {
             self.hub.give(key, Order::Cancel);
@@ -273,7 +290,7 @@ impl fmt::Debug for Status {
 impl Subject<'_> {
     /// What a reading of the store says. An operation of somebody else is as unknown as one that
     /// does not exist.
-    pub(crate) fn understand(self, read: Result<Option<Record>, StoreError>) -> Read {
+    pub(crate) fn understand(self, read: Reading) -> Read {
         let id = self.id;
         match read {
             Ok(Some(record)) => {
@@ -288,11 +305,13 @@ impl Subject<'_> {
                 operation.stored(&tail, cancel, is_closed).map_err(unreadable)
             }
             Ok(None) => Err(Problem::Unknown),
-            Err(StoreError::Corrupt(key)) => Err(corrupt(id, key, &"the store says so")),
-            Err(error) => {
-                warn!(operation = %Key::of(id), %error, "an operation could not be read");
-                Err(Problem::StoreUnavailable)
-            }
+            Err(error) => match *error {
+                StoreError::Corrupt(key) => Err(corrupt(id, key, &"the store says so")),
+                _ => {
+                    warn!(operation = %Key::of(id), %error, "an operation could not be read");
+                    Err(Problem::StoreUnavailable)
+                }
+            },
         }
     }
 }

@@ -89,12 +89,16 @@ mod error;
 pub mod fault;
 #[cfg(test)]
 mod histories;
+mod joined;
 mod memory;
 #[cfg(test)]
 mod model;
 mod shared;
 
-pub(crate) use self::bounded::BoundedStore;
+pub(crate) use self::{
+    bounded::BoundedStore,
+    joined::{JoinedReads, Reading, Told},
+};
 pub use self::{batch::Batcher, error::StoreError, memory::MemoryStore, shared::SharedStore};
 pub use crate::operation::{Fence, Key, Owner};
 
