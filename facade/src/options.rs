@@ -88,6 +88,20 @@ pub struct Options {
     #[arg(long, value_name = "N")]
     pub max_parked: Option<usize>,
 
+    /// The most operations of one caller that run at once; of callers whom --principal-header names
+    #[arg(long, value_name = "N", requires = "principal_header")]
+    pub max_parked_per_caller: Option<usize>,
+
+    /// The most polls of one caller that wait at once, further ones are answered directly; of callers
+    /// whom --principal-header names
+    #[arg(long, value_name = "N", requires = "principal_header")]
+    pub max_waiters_per_caller: Option<usize>,
+
+    /// Refuses a caller with 429 that asks for a running operation again sooner than this after an
+    /// answer. Without --principal-header all who ask for one operation are one caller
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub min_poll: Option<Duration>,
+
     /// The largest body that is kept of a late response; an operation whose response is larger
     /// fails
     #[arg(long, value_name = "BYTES")]
@@ -243,6 +257,15 @@ impl Options {
         if let Some(max_parked) = self.max_parked {
             builder = builder.max_parked(max_parked);
         }
+        if let Some(most) = self.max_parked_per_caller {
+            builder = builder.max_parked_per_caller(most);
+        }
+        if let Some(most) = self.max_waiters_per_caller {
+            builder = builder.max_waiters_per_caller(most);
+        }
+        if let Some(min_poll) = self.min_poll {
+            builder = builder.min_poll(min_poll);
+        }
         if let Some(max_result_bytes) = self.max_result_bytes {
             builder = builder.max_result_bytes(max_result_bytes);
         }
@@ -389,6 +412,12 @@ mod tests {
             "3",
             "--max-parked",
             "10",
+            "--max-parked-per-caller",
+            "5",
+            "--max-waiters-per-caller",
+            "6",
+            "--min-poll",
+            "250ms",
             "--pending",
             "200",
             "--complete",
@@ -417,6 +446,9 @@ mod tests {
         assert_eq!(options.defer, DeferOption::Asked);
         assert_eq!(options.methods, [Method::POST, Method::GET]);
         assert_eq!(options.redirect, ["GET:/reports", "POST:/"].map(|text| text.parse().unwrap()));
+        let per_caller = (options.max_parked_per_caller, options.max_waiters_per_caller);
+        assert_eq!(per_caller, (Some(5), Some(6)));
+        assert_eq!(options.min_poll, Some(Duration::from_millis(250)));
         assert_eq!(options.pending, PendingOption::Ok);
         assert_eq!(options.complete, CompleteOption::SeeOther);
         assert_eq!(options.idempotency, IdempotencyOption::Anonymous);
@@ -460,6 +492,15 @@ mod tests {
         assert!(options.layer(memory()).is_err());
         let options = parse(&["--lease", "2s", "--store-timeout", "600ms"]).unwrap();
         assert!(options.layer(memory()).is_ok());
+    }
+
+    #[test]
+    fn bounds_per_caller_need_callers_who_are_named() {
+        for option in ["--max-parked-per-caller", "--max-waiters-per-caller"] {
+            let error = parse(&[option, "5"]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::MissingRequiredArgument, "{option}");
+            assert!(parse(&[option, "5", "--principal-header", "x-user"]).is_ok(), "{option}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod finish;
 mod follow;
 mod hearing;
 mod long_poll;
+mod pace;
 mod page;
 mod service;
 
@@ -18,10 +19,11 @@ use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderName, Request, Response, Uri, request::Parts};
 use http_body::Body;
+use tokio::time::Instant;
 use tracing::warn;
 
-use self::accept::Form;
-pub(crate) use self::hearing::Hearing;
+use self::{accept::Form, pace::Asker};
+pub(crate) use self::{hearing::Hearing, pace::Pace};
 pub use self::{page::StatusPage, service::StatusService};
 use crate::{
     body::{StoredBody, discard},
@@ -33,7 +35,7 @@ use crate::{
     estimate::Estimates,
     hub::Hub,
     operation::{Head, Key, OperationId, Order, Snapshot},
-    principal::Principal,
+    principal::{Callers, Principal},
     request::RequestHead,
     signature::{KeyRing, Verbs},
     store::{BoundedStore, JoinedReads, OperationStore, Reading, Record, StoreError, Told},
@@ -53,6 +55,8 @@ pub(crate) struct Status {
     pub(crate) estimates: Arc<Estimates>,
     pub(crate) identify: Option<Identify>,
     pub(crate) hearing: Hearing,
+    pub(crate) waiters: Arc<Callers>,
+    pub(crate) pace: Pace,
     /// What signs references, if they are.
     pub(crate) ring: Option<KeyRing>,
     pub(crate) page: StatusPage,
@@ -153,10 +157,16 @@ impl Status {
                 if form == Form::Events {
                     return Arc::clone(self).watch(subject, links.into_owned(), request).await;
                 }
-                let read = match (command, wait) {
-                    (Command::Get, None) => self.get(subject).await,
-                    (Command::Get, Some(wait)) => self.wait(subject, wait).await.0,
-                    (Command::Cancel, _) => self.cancel(subject).await,
+                let read = match command {
+                    Command::Get => {
+                        // The page asks by itself, as often as something changes.
+                        let asker = match (form, self.page) {
+                            (Form::Page, StatusPage::Offered) => None,
+                            _ => self.pace.asker(subject, resource),
+                        };
+                        self.wait(subject, wait.unwrap_or_default(), asker).await.0
+                    }
+                    Command::Cancel => self.cancel(subject).await,
                 };
                 let operation = self.timed(read?);
                 if form == Form::Page && self.shows(&operation) {
@@ -258,6 +268,25 @@ impl Status {
     /// Reads the operation by itself, at once: for those who are not many, whatever they do.
     pub(crate) async fn get_alone(&self, subject: Subject<'_>) -> Read {
         subject.understand(self.store.get(Key::of(subject.id)).await.map_err(Arc::new))
+    }
+
+    /// Reads the operation for a poll that does not wait, unless it comes too soon.
+    async fn get_in_time(&self, subject: Subject<'_>, asker: Option<Asker>) -> Read {
+        match asker {
+            Some(asker) => self.pace.check(asker, Instant::now())?,
+            None => {}
+        }
+        self.get(subject).await
+    }
+
+    /// A poll is answered with this. One that is told the end has no need to come back, and may have the
+    /// result whenever it likes.
+    fn note(&self, asker: Option<Asker>, read: &Read) {
+        if let (Some(asker), Ok(operation)) = (asker, read)
+            && operation.outcome().is_none()
+        {
+            self.pace.answered(asker, Instant::now());
+        }
     }
 
     /// Has the operation cancelled, and reads what has become of it.

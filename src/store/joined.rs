@@ -16,7 +16,7 @@ use futures_util::future::{FutureExt, Shared, WeakShared};
 use tokio::time::{Instant, sleep_until};
 
 use super::{BoundedStore, OperationStore, Record, StoreError};
-use crate::operation::{Key, KeyMap, Shards, shed};
+use crate::operation::{Key, Recent, Shards};
 
 /// What a read that several may have asked for has found.
 pub(crate) type Reading = Result<Option<Record>, Arc<StoreError>>;
@@ -32,14 +32,7 @@ struct Inner {
     store: BoundedStore,
     /// Each read is one of its own if it is zero.
     interval: Duration,
-    shards: Shards<Shard>,
-}
-
-#[derive(Default)]
-struct Shard {
-    lately: KeyMap<Lately>,
-    /// When those that are over were last taken out; `None` if they never were.
-    tidied: Option<Instant>,
+    shards: Shards<Recent<Lately>>,
 }
 
 /// An operation that was read lately.
@@ -91,7 +84,7 @@ impl JoinedReads {
     /// Of how many operations something is kept.
     #[cfg(test)]
     fn kept(&self) -> usize {
-        self.0.shards.all().map(|shard| shard.lately.len()).sum()
+        self.0.shards.all().map(|shard| shard.map.len()).sum()
     }
 }
 
@@ -114,11 +107,11 @@ impl Inner {
         }
         let now = Instant::now();
         let mut shard = self.shards.of(key);
-        let lately = match shard.lately.entry(key) {
+        let lately = match shard.map.entry(key) {
             Slot::Occupied(lately) => lately.into_mut(),
             Slot::Vacant(none) => {
                 none.insert(Lately { began: now, next: None });
-                shard.tidy(now, self.interval);
+                shard.tidy(now, self.interval, |lately| lately.is_over(now, self.interval));
                 return Turn::Now;
             }
         };
@@ -141,23 +134,9 @@ impl Inner {
             sleep_until(turn).await;
             // Whoever asks from here on is too late for this one.
             let begun = Lately { began: Instant::now(), next: None };
-            self.shards.of(key).lately.insert(key, begun);
+            self.shards.of(key).map.insert(key, begun);
             self.read(key).await
         })
-    }
-}
-
-// === impl Shard ===
-
-impl Shard {
-    /// Takes out what is over, once in an interval, so that each is looked at a few times only.
-    fn tidy(&mut self, now: Instant, interval: Duration) {
-        let is_due = |tidied| now.saturating_duration_since(tidied) >= interval;
-        if self.tidied.is_none_or(is_due) {
-            self.lately.retain(|_, lately| !lately.is_over(now, interval));
-            self.tidied = Some(now);
-            shed(&mut self.lately);
-        }
     }
 }
 

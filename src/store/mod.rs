@@ -95,11 +95,11 @@ mod memory;
 mod model;
 mod shared;
 
+pub use self::{batch::Batcher, error::StoreError, memory::MemoryStore, shared::SharedStore};
 pub(crate) use self::{
     bounded::BoundedStore,
     joined::{JoinedReads, Reading, Told},
 };
-pub use self::{batch::Batcher, error::StoreError, memory::MemoryStore, shared::SharedStore};
 pub use crate::operation::{Fence, Key, Owner};
 
 /// Where operations are kept. See the [module](self) for the rules, and for an example.
