@@ -37,9 +37,8 @@ impl Bed {
             builder = builder.read_interval(interval);
         }
         let layer = builder.build().expect("a valid layer");
-        let routes = Router::new()
-            .route("/slow", post(pending::<()>))
-            .route("/fast", post(async || "done"));
+        let routes =
+            Router::new().route("/slow", post(pending::<()>)).route("/fast", post(async || "done"));
         let app = Router::new().fallback_service(layer.layer(routes));
         let mut urls = join_all((0..=own).map(|_| accepted(&app))).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
