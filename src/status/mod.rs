@@ -272,9 +272,8 @@ impl Status {
 
     /// Reads the operation for a poll that does not wait, unless it comes too soon.
     async fn get_in_time(&self, subject: Subject<'_>, asker: Option<Asker>) -> Read {
-        match asker {
-            Some(asker) => self.pace.check(asker, Instant::now())?,
-            None => {}
+        if let Some(asker) = asker {
+            self.pace.check(asker, Instant::now())?;
         }
         self.get(subject).await
     }
