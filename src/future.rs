@@ -13,6 +13,7 @@ use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
+use tracing::debug;
 
 use crate::{
     body::{BoxError, RequestBody, StoredBody, WrapBody},
@@ -269,8 +270,13 @@ where
 
     /// Records the operation, if there is room for it.
     fn accept(mut self) -> ControlFlow<Response<StoredBody>, State<S, B>> {
-        let Some(space) = self.guard.runner.parking().enter() else {
-            return self.refuse();
+        let who = self.call.facts().principal.as_ref();
+        let space = match self.guard.runner.parking().enter(who) {
+            Ok(space) => space,
+            Err(why) => {
+                debug!(%why, "a late call is not deferred");
+                return self.refuse();
+            }
         };
         let Some(shared) = self.call.claim() else { return self.refuse() };
         let facts = self.call.facts();

@@ -88,6 +88,20 @@ pub struct Options {
     #[arg(long, value_name = "N")]
     pub max_parked: Option<usize>,
 
+    /// The most operations of one caller that run at once; of callers whom --principal-header names
+    #[arg(long, value_name = "N", requires = "principal_header")]
+    pub max_parked_per_caller: Option<usize>,
+
+    /// The most polls of one caller that wait at once, further ones are answered directly; of callers
+    /// whom --principal-header names
+    #[arg(long, value_name = "N", requires = "principal_header")]
+    pub max_waiters_per_caller: Option<usize>,
+
+    /// Refuses a caller with 429 that asks for a running operation again sooner than this after an
+    /// answer. Without --principal-header all who ask for one operation are one caller
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub min_poll: Option<Duration>,
+
     /// The largest body that is kept of a late response; an operation whose response is larger
     /// fails
     #[arg(long, value_name = "BYTES")]
@@ -243,6 +257,15 @@ impl Options {
         if let Some(max_parked) = self.max_parked {
             builder = builder.max_parked(max_parked);
         }
+        if let Some(most) = self.max_parked_per_caller {
+            builder = builder.max_parked_per_caller(most);
+        }
+        if let Some(most) = self.max_waiters_per_caller {
+            builder = builder.max_waiters_per_caller(most);
+        }
+        if let Some(min_poll) = self.min_poll {
+            builder = builder.min_poll(min_poll);
+        }
         if let Some(max_result_bytes) = self.max_result_bytes {
             builder = builder.max_result_bytes(max_result_bytes);
         }
@@ -326,145 +349,4 @@ impl From<CompleteOption> for Complete {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-    use clap::error::ErrorKind;
-    use http::Request;
-    use tower_respond_async::store::MemoryStore;
-
-    use super::*;
-
-    fn memory() -> SharedStore {
-        SharedStore::new(MemoryStore::new())
-    }
-
-    fn parse(arguments: &[&str]) -> Result<Options, clap::Error> {
-        let upstream = ["respond-async-facade", "--upstream", "http://127.0.0.1:9000"];
-        Options::try_parse_from(upstream.iter().chain(arguments))
-    }
-
-    #[test]
-    fn the_command_line_is_consistent() {
-        Options::command().debug_assert();
-    }
-
-    #[test]
-    fn the_upstream_alone_is_enough() {
-        let options = parse(&[]).unwrap();
-        assert_eq!(options.listen, "127.0.0.1:8080".parse().unwrap());
-        assert_eq!(options.after, Duration::from_secs(2));
-        assert_eq!(options.drain, Duration::from_secs(30));
-        let methods = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
-        assert_eq!(options.methods, methods);
-        assert_eq!(options.pending, PendingOption::Accepted);
-        assert!(matches!(options.store, StoreUrl::Memory));
-        assert!(options.replay().is_none());
-        assert!(options.layer(memory()).is_ok());
-    }
-
-    #[test]
-    fn every_option_is_understood() {
-        let options = parse(&[
-            "--listen",
-            "[::1]:0",
-            "--after",
-            "500ms",
-            "--defer",
-            "asked",
-            "--methods",
-            "POST,GET",
-            "--redirect",
-            "GET:/reports",
-            "--redirect",
-            "POST:/",
-            "--base-path",
-            "/jobs",
-            "--public-base",
-            "https://api.example.com",
-            "--max-wait",
-            "5s",
-            "--retention",
-            "10m",
-            "--retry-after",
-            "3",
-            "--max-parked",
-            "10",
-            "--pending",
-            "200",
-            "--complete",
-            "303",
-            "--idempotency",
-            "anonymous",
-            "--principal-header",
-            "X-User",
-            "--store",
-            "redis://127.0.0.1/",
-            "--lease",
-            "3s",
-            "--store-timeout",
-            "1s",
-            "--replay",
-            "POST:/reports",
-            "--replay-attempts",
-            "5",
-            "--replay-header",
-            "X-Tenant",
-            "--drain",
-            "1s",
-        ])
-        .unwrap();
-        assert_eq!(options.after, Duration::from_millis(500));
-        assert_eq!(options.defer, DeferOption::Asked);
-        assert_eq!(options.methods, [Method::POST, Method::GET]);
-        assert_eq!(options.redirect, ["GET:/reports", "POST:/"].map(|text| text.parse().unwrap()));
-        assert_eq!(options.pending, PendingOption::Ok);
-        assert_eq!(options.complete, CompleteOption::SeeOther);
-        assert_eq!(options.idempotency, IdempotencyOption::Anonymous);
-        assert_eq!(options.replay, ["POST:/reports".parse().unwrap()]);
-        assert_eq!((options.replay_attempts, options.replay_header.len()), (5, 1));
-        assert!(options.replay().is_some());
-        assert_eq!(options.principal_header, Some(HeaderName::from_static("x-user")));
-        assert!(matches!(options.store, StoreUrl::Redis(_)));
-        assert!(options.layer(memory()).is_ok());
-    }
-
-    #[test]
-    fn what_is_listed_is_redirected_and_all_else_deferred_as_without_the_list() {
-        let listed = ["--redirect", "GET:/reports", "--redirect", "PUT:/", "--after", "3s"];
-        let after = Duration::from_secs(3);
-        for (extra, post) in [
-            (&[][..], Deferral::After(after)),
-            (&["--methods", "PATCH"][..], Deferral::Never),
-            (&["--defer", "asked"][..], Deferral::Never),
-        ] {
-            let policy = parse(&[&listed, extra].concat()).unwrap().policy();
-            let decide = |method, path, prefer| {
-                let request = Request::builder().method(method).uri(path).header("prefer", prefer);
-                policy(&RequestHead::from(&request.body(()).unwrap()))
-            };
-            for (method, path) in [(Method::GET, "/reports/7"), (Method::PUT, "/x")] {
-                assert_eq!(decide(method, path, "wait=1"), Deferral::Redirect(after), "{extra:?}");
-            }
-            assert_eq!(decide(Method::POST, "/reports", "wait=1"), post, "{extra:?}");
-            assert_eq!(decide(Method::GET, "/reportsx", "wait=1"), Deferral::Never, "{extra:?}");
-            for method in [Method::POST, Method::GET] {
-                let asked = decide(method, "/reportsx", "respond-async");
-                assert_eq!(asked, Deferral::After(after), "{extra:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_lease_shorter_than_three_store_calls_is_refused() {
-        let options = parse(&["--lease", "2s"]).unwrap();
-        assert!(options.layer(memory()).is_err());
-        let options = parse(&["--lease", "2s", "--store-timeout", "600ms"]).unwrap();
-        assert!(options.layer(memory()).is_ok());
-    }
-
-    #[test]
-    fn a_number_without_a_unit_is_not_a_duration() {
-        let error = parse(&["--after", "2"]).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::ValueValidation);
-    }
-}
+mod tests;

@@ -44,6 +44,7 @@ async fn a_bad_argument_is_named_with_what_is_wrong() {
         ("--complete", "302", "possible values: replay, 303, document"),
         ("--retry-after", "0", "0 is not in 1.."),
         ("--max-parked", "many", "invalid digit"),
+        ("--min-poll", "2", "time unit needed"),
         ("--methods", "PO ST", "invalid HTTP method"),
         ("--redirect", "GET", "expected METHOD:PATH-PREFIX"),
         ("--redirect", "get:/reports", "GET instead of get"),

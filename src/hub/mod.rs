@@ -15,7 +15,10 @@ use tokio::{
 
 pub(crate) use self::waits::Waiter;
 use self::waits::Waits;
-use crate::operation::{Fence, Key, KeyMap, Order, Shards, Shared, shed};
+use crate::{
+    operation::{Fence, Key, KeyMap, Order, Shards, Shared, shed},
+    store::Told,
+};
 
 /// The operations that are run in this process, and those that somebody here waits for.
 #[derive(Debug)]
@@ -150,10 +153,12 @@ impl Hub {
 // === impl Watcher ===
 
 impl Watcher {
-    /// Hears of what happens from now on.
-    pub(crate) fn listen(&mut self) {
-        self.end.listen();
+    /// Hears of what happens from now on. If it was told of an end, returns what it shares with the others
+    /// who were told of that.
+    pub(crate) fn listen(&mut self) -> Option<Told> {
+        // Those who hear of news share nothing: they look at times of their own.
         self.news.listen();
+        self.end.listen()
     }
 
     /// Whether nobody is to watch any more.

@@ -14,6 +14,7 @@ use http::{HeaderName, HeaderValue, Request, Response};
 use http_body::Body;
 use tokio::time::{Instant, timeout};
 use tower_service::Service;
+use tracing::debug;
 
 use self::{join::Joined, receive::Upload};
 use crate::{
@@ -121,7 +122,8 @@ impl Claimant {
     async fn claim(&self, fingerprint: Fingerprint) -> Option<Recorded> {
         let runner = &self.guard.runner;
         // Without a place nothing is begun, but what the key stands for may have been.
-        let space = runner.parking().enter();
+        let space = runner.parking().enter(self.facts.principal.as_ref());
+        let space = space.inspect_err(|why| debug!(%why, "a call with a key is not begun")).ok();
         let salt = Salt::random();
         let id = self.scope.operation(&self.key, &salt);
         let shared = Arc::new(Shared::new(id));

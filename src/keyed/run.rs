@@ -123,7 +123,8 @@ impl Claimant {
         });
         let subject = Subject { id: shared.new_id(), who: self.facts.principal.as_ref() };
         let ended = match is_stored.await {
-            true => self.guard.status.get(subject).await.ok(),
+            // Once in the call's life, and its caller waits.
+            true => self.guard.status.get_alone(subject).await.ok(),
             false => None,
         };
         Ok(match ended {

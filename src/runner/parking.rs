@@ -8,12 +8,15 @@ use std::{
 
 use tokio::sync::Notify;
 
+use crate::principal::{Callers, Principal, Share};
+
 /// The room for operations: how many may be parked, and how many bytes of results may wait for the
 /// store.
 #[derive(Debug)]
 pub(crate) struct Parking {
     parked: AtomicUsize,
     most_parked: usize,
+    callers: Arc<Callers>,
     saved: AtomicUsize,
     most_saved: usize,
     /// How the last attempt to record an operation ended: a [`Store`].
@@ -26,6 +29,7 @@ pub(crate) struct Parking {
 #[derive(Debug)]
 pub(crate) struct Space {
     parking: Arc<Parking>,
+    _share: Share,
 }
 
 /// The bytes of a result that waits for the store, given back when dropped.
@@ -43,6 +47,9 @@ pub enum Undeferrable {
     Draining,
     /// As many operations are parked as may be (`max_parked`).
     Saturated,
+    /// As many operations of this caller are parked as may be (`max_parked_per_caller`). Calls of others are
+    /// deferred, so it is the reason for one call only, never that of the [`Handle`](crate::Handle).
+    CallerSaturated,
     /// As many bytes of results wait for the store as may (`max_saved_bytes`).
     ResultsUnsaved,
     /// The store did not record the last late call. Each late call is another attempt.
@@ -65,10 +72,11 @@ enum Gate {
 // === impl Parking ===
 
 impl Parking {
-    pub(super) fn new(most_parked: usize, most_saved: usize) -> Self {
+    pub(super) fn new(most_parked: usize, callers: Callers, most_saved: usize) -> Self {
         Self {
             parked: AtomicUsize::new(0),
             most_parked,
+            callers: Arc::new(callers),
             saved: AtomicUsize::new(0),
             most_saved,
             store: AtomicU8::new(Store::Answers as u8),
@@ -77,14 +85,19 @@ impl Parking {
         }
     }
 
-    /// Takes a place, if there is one.
-    pub(crate) fn enter(self: &Arc<Self>) -> Option<Space> {
-        if self.is_closed() || self.is_overfull() {
-            return None;
+    /// Takes a place for an operation of this caller, or says why there is none.
+    pub(crate) fn enter(self: &Arc<Self>, who: Option<&Principal>) -> Result<Space, Undeferrable> {
+        if self.is_closed() {
+            return Err(Undeferrable::Draining);
         }
+        if self.is_overfull() {
+            return Err(Undeferrable::ResultsUnsaved);
+        }
+        let share = self.callers.enter(who).ok_or(Undeferrable::CallerSaturated)?;
         let free = |parked| (parked < self.most_parked).then_some(parked + 1);
-        self.parked.fetch_update(Ordering::AcqRel, Ordering::Acquire, free).ok()?;
-        Some(Space { parking: Arc::clone(self) })
+        let entered = self.parked.fetch_update(Ordering::AcqRel, Ordering::Acquire, free);
+        entered.map_err(|_| Undeferrable::Saturated)?;
+        Ok(Space { parking: Arc::clone(self), _share: share })
     }
 
     /// How many operations are parked.
@@ -170,6 +183,7 @@ impl fmt::Display for Undeferrable {
         f.write_str(match self {
             Self::Draining => "the process drains",
             Self::Saturated => "as many operations are parked as may be",
+            Self::CallerSaturated => "as many operations of the caller are parked as may be",
             Self::ResultsUnsaved => "as many results wait for the store as may",
             Self::StoreUnavailable => "the store is unavailable",
         })

@@ -105,7 +105,8 @@ impl Runner {
         attempt: u32,
         again: Again,
     ) -> Settled {
-        let Some(space) = self.parking.enter() else { return Settled::Later };
+        // Whose it is, is not stored so that it could be read.
+        let Ok(space) = self.parking.enter(None) else { return Settled::Later };
         let (key, fence) = (record.key, record.fence);
         let shared = Arc::new(Shared::resumed(key, fence, attempt, standing.revision));
         shared.attach(&self.reports, &Report::at(Stage::NotStarted));

@@ -35,7 +35,8 @@ impl Status {
         wait: Option<Duration>,
         links: &Links,
     ) -> Result<Response<StoredBody>, Problem> {
-        let (read, granted) = self.wait(subject, wait.unwrap_or(self.max_wait)).await;
+        let asker = self.pace.asker(subject, Resource::Result);
+        let (read, granted) = self.wait(subject, wait.unwrap_or(self.max_wait), asker).await;
         let operation = self.timed(read?);
         // Callers that are not held are back at once, and through with all hops within milliseconds.
         let next = match granted {

@@ -11,6 +11,7 @@ mod finish;
 mod follow;
 mod hearing;
 mod long_poll;
+mod pace;
 mod page;
 mod service;
 
@@ -18,10 +19,11 @@ use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderName, Request, Response, Uri, request::Parts};
 use http_body::Body;
+use tokio::time::Instant;
 use tracing::warn;
 
-use self::accept::Form;
-pub(crate) use self::hearing::Hearing;
+use self::{accept::Form, pace::Asker};
+pub(crate) use self::{hearing::Hearing, pace::Pace};
 pub use self::{page::StatusPage, service::StatusService};
 use crate::{
     body::{StoredBody, discard},
@@ -33,10 +35,10 @@ use crate::{
     estimate::Estimates,
     hub::Hub,
     operation::{Head, Key, OperationId, Order, Snapshot},
-    principal::Principal,
+    principal::{Callers, Principal},
     request::RequestHead,
     signature::{KeyRing, Verbs},
-    store::{BoundedStore, OperationStore, Record, StoreError},
+    store::{BoundedStore, JoinedReads, OperationStore, Reading, Record, StoreError, Told},
 };
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -44,6 +46,7 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// What answers for the operations of one layer.
 pub(crate) struct Status {
     pub(crate) store: BoundedStore,
+    pub(crate) reads: JoinedReads,
     pub(crate) hub: Arc<Hub>,
     pub(crate) dialect: Arc<dyn Dialect>,
     pub(crate) mount: Mount,
@@ -52,6 +55,8 @@ pub(crate) struct Status {
     pub(crate) estimates: Arc<Estimates>,
     pub(crate) identify: Option<Identify>,
     pub(crate) hearing: Hearing,
+    pub(crate) waiters: Arc<Callers>,
+    pub(crate) pace: Pace,
     /// What signs references, if they are.
     pub(crate) ring: Option<KeyRing>,
     pub(crate) page: StatusPage,
@@ -152,10 +157,16 @@ impl Status {
                 if form == Form::Events {
                     return Arc::clone(self).watch(subject, links.into_owned(), request).await;
                 }
-                let read = match (command, wait) {
-                    (Command::Get, None) => self.get(subject).await,
-                    (Command::Get, Some(wait)) => self.wait(subject, wait).await.0,
-                    (Command::Cancel, _) => self.cancel(subject).await,
+                let read = match command {
+                    Command::Get => {
+                        // The page asks by itself, as often as something changes.
+                        let asker = match (form, self.page) {
+                            (Form::Page, StatusPage::Offered) => None,
+                            _ => self.pace.asker(subject, resource),
+                        };
+                        self.wait(subject, wait.unwrap_or_default(), asker).await.0
+                    }
+                    Command::Cancel => self.cancel(subject).await,
                 };
                 let operation = self.timed(read?);
                 if form == Form::Page && self.shows(&operation) {
@@ -239,8 +250,42 @@ impl Status {
         operation.timed(&self.estimates, unix_now())
     }
 
+    /// Reads the operation, together with others who ask for it.
     pub(crate) async fn get(&self, subject: Subject<'_>) -> Read {
-        subject.understand(self.store.get(Key::of(subject.id)).await)
+        subject.understand(self.reads.get(Key::of(subject.id)).await)
+    }
+
+    /// Reads the operation for one who may have been told of its end, as others were.
+    async fn get_told(&self, subject: Subject<'_>, told: Option<&Told>) -> Read {
+        if let Some(told) = told
+            && let Some(ended) = self.reads.get_told(Key::of(subject.id), told).await
+        {
+            return subject.understand(Ok(Some(ended)));
+        }
+        self.get(subject).await
+    }
+
+    /// Reads the operation by itself, at once: for those who are not many, whatever they do.
+    pub(crate) async fn get_alone(&self, subject: Subject<'_>) -> Read {
+        subject.understand(self.store.get(Key::of(subject.id)).await.map_err(Arc::new))
+    }
+
+    /// Reads the operation for a poll that does not wait, unless it comes too soon.
+    async fn get_in_time(&self, subject: Subject<'_>, asker: Option<Asker>) -> Read {
+        if let Some(asker) = asker {
+            self.pace.check(asker, Instant::now())?;
+        }
+        self.get(subject).await
+    }
+
+    /// A poll is answered with this. One that is told the end has no need to come back, and may have the
+    /// result whenever it likes.
+    fn note(&self, asker: Option<Asker>, read: &Read) {
+        if let (Some(asker), Ok(operation)) = (asker, read)
+            && operation.outcome().is_none()
+        {
+            self.pace.answered(asker, Instant::now());
+        }
     }
 
     /// Has the operation cancelled, and reads what has become of it.
@@ -248,7 +293,7 @@ impl Status {
         // Whose an operation is never changes, so it still is when it is cancelled.
         self.get(subject).await?;
         let key = Key::of(subject.id);
-        let read = self.store.cancel(key).await;
+        let read = self.store.cancel(key).await.map_err(Arc::new);
         // Whoever runs it elsewhere is told by a hint, or by the next heartbeat.
         if matches!(&read, Ok(Some(record)) if !record.is_closed()) {
             self.hub.give(key, Order::Cancel);
@@ -273,7 +318,7 @@ impl fmt::Debug for Status {
 impl Subject<'_> {
     /// What a reading of the store says. An operation of somebody else is as unknown as one that
     /// does not exist.
-    pub(crate) fn understand(self, read: Result<Option<Record>, StoreError>) -> Read {
+    pub(crate) fn understand(self, read: Reading) -> Read {
         let id = self.id;
         match read {
             Ok(Some(record)) => {
@@ -288,11 +333,13 @@ impl Subject<'_> {
                 operation.stored(&tail, cancel, is_closed).map_err(unreadable)
             }
             Ok(None) => Err(Problem::Unknown),
-            Err(StoreError::Corrupt(key)) => Err(corrupt(id, key, &"the store says so")),
-            Err(error) => {
-                warn!(operation = %Key::of(id), %error, "an operation could not be read");
-                Err(Problem::StoreUnavailable)
-            }
+            Err(error) => match *error {
+                StoreError::Corrupt(key) => Err(corrupt(id, key, &"the store says so")),
+                _ => {
+                    warn!(operation = %Key::of(id), %error, "an operation could not be read");
+                    Err(Problem::StoreUnavailable)
+                }
+            },
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use axum::body::Body;
 use http::{Method, Response, StatusCode};
 use tower_respond_async::{
-    OperationId, RespondAsyncLayer,
+    OperationId, Refusal, RespondAsyncLayer,
     store::{Key, OperationStore},
 };
 use tracing_subscriber::{layer::SubscriberExt, registry};
@@ -212,6 +212,47 @@ async fn row_12_only_the_exact_path_is_a_route_of_the_layer() {
         format!("/x/operations/{id}"),
     ] {
         assert_eq!(get(&app, &path).await.body, "the application", "{path}");
+    }
+    assert_eq!(asked(&store), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_13_one_caller_does_not_take_what_all_share() {
+    let layer = layer(&memory(), |builder| {
+        builder
+            .principal(|request| Some(request.headers.get("x-user")?.as_bytes().into()))
+            .max_parked_per_caller(1)
+            .on_refusal(Refusal::Reject)
+    });
+    let app = app(&layer);
+    for (user, status) in [("alice", 202), ("alice", 503), ("bob", 202)] {
+        let answer = call(&app, Method::POST, "/work", &[("x-user", user)]).await;
+        assert_eq!(answer.status.as_u16(), status, "{user}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_14_a_flood_of_polls_is_one_reading_an_interval() {
+    let store = memory();
+    let app = app(&layer(&store, |builder| builder));
+    let accepted = accept(&app, "/work").await;
+    let before = asked(&store);
+    let flood = (0..1_000).map(|_| get(&app, &accepted.status_url));
+    for answer in futures_util::future::join_all(flood).await {
+        assert_eq!(answer.word(), "Running");
+    }
+    assert_eq!(asked(&store), before + 2, "the first, and all others");
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_14_a_poll_that_comes_too_soon_costs_no_reading() {
+    let store = memory();
+    let app = app(&layer(&store, |builder| builder.min_poll(DEADLINE)));
+    let accepted = accept(&app, "/work").await;
+    get(&app, &accepted.status_url).await;
+    let before = asked(&store);
+    for _ in 0..100 {
+        assert_eq!(get(&app, &accepted.status_url).await.status, StatusCode::TOO_MANY_REQUESTS);
     }
     assert_eq!(asked(&store), before);
 }

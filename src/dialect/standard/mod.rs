@@ -334,6 +334,10 @@ impl Dialect for StandardDialect {
                 headers.insert(header::RETRY_AFTER, after);
                 headers.insert(RESPOND_ASYNC, UNAVAILABLE);
             }
+            Problem::TooSoon { after } => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(*after)));
+                headers.insert(RESPOND_ASYNC, UNAVAILABLE);
+            }
             Problem::KeyBusy => {
                 let after = HeaderValue::from(self.retry_after_seconds(None));
                 headers.insert(header::RETRY_AFTER, after);
