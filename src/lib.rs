@@ -251,6 +251,7 @@ mod idempotency;
 mod keyed;
 mod layer;
 mod limits;
+pub mod observability;
 mod operation;
 pub mod policy;
 mod preference;

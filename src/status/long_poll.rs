@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Read, Status, Subject};
-use crate::{operation::Key, timer::moment};
+use crate::{observability::Waiting, operation::Key, timer::moment};
 
 /// How often a waiting poll reads, in case the operation ends where it cannot be heard.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
@@ -37,6 +37,7 @@ impl Status {
         let Some(mut waiter) = self.hub.wait(Key::of(subject.id)) else {
             return (self.get(subject).await, Wait::Refused);
         };
+        let _counted = Waiting::begin();
         loop {
             // Before the reading, so that an end after it is heard.
             waiter.listen();
