@@ -232,7 +232,7 @@ pub(crate) fn store_unavailable(now: Step) {
             warn!(name: "store_unavailable", target: TARGET, "the store does not record late calls: they are not deferred");
         }
         Step::Down => {
-            info!(name: "store_again", target: TARGET, "the store records late calls again")
+            info!(name: "store_again", target: TARGET, "the store records late calls again");
         }
     }
     deferral_off(Cause::StoreUnavailable, now);
