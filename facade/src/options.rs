@@ -158,6 +158,11 @@ pub struct Options {
     #[arg(long, value_name = "NAME")]
     pub replay_header: Vec<HeaderName>,
 
+    /// Address and port on which Prometheus finds /metrics; nothing is served there by default. Whoever can
+    /// reach it can read it
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub metrics: Option<SocketAddr>,
+
     /// How long running operations may take to end after SIGTERM or SIGINT
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
     pub drain: Duration,
@@ -359,6 +364,7 @@ mod tests {
         assert_eq!(options.pending, PendingOption::Accepted);
         assert!(matches!(options.store, StoreUrl::Memory));
         assert!(options.replay().is_none());
+        assert_eq!(options.metrics, None);
         assert!(options.layer(memory()).is_ok());
     }
 
@@ -411,6 +417,8 @@ mod tests {
             "X-Tenant",
             "--drain",
             "1s",
+            "--metrics",
+            "127.0.0.1:0",
         ])
         .unwrap();
         assert_eq!(options.after, Duration::from_millis(500));
@@ -423,6 +431,7 @@ mod tests {
         assert_eq!(options.replay, ["POST:/reports".parse().unwrap()]);
         assert_eq!((options.replay_attempts, options.replay_header.len()), (5, 1));
         assert!(options.replay().is_some());
+        assert_eq!(options.metrics, Some("127.0.0.1:0".parse().unwrap()));
         assert_eq!(options.principal_header, Some(HeaderName::from_static("x-user")));
         assert!(matches!(options.store, StoreUrl::Redis(_)));
         assert!(options.layer(memory()).is_ok());
