@@ -26,7 +26,7 @@ pub(crate) const KEY: &str = "a-secret-key";
 /// Takes as long as the path ends.
 async fn handle(request: Inbound) -> Outcome {
     let path = request.uri().path();
-    let seconds = path.rsplit('/').next().and_then(|digits| digits.parse().ok());
+    let seconds: Option<u64> = path.rsplit('/').next().and_then(|digits| digits.parse().ok());
     let is_large = path.contains("large");
     tokio::time::sleep(Duration::from_millis(seconds.expect("a number") * 100)).await;
     let mut response = match is_large {
