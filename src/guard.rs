@@ -11,6 +11,7 @@ use crate::{
     deferral::Deferral,
     dialect::Route,
     idempotency::{Duplicate, Idempotency, IdempotencyKey, InvalidKey},
+    observability,
     operation::Snapshot,
     policy::{Decision, Policy, Scan},
     preference::Preference,
@@ -101,6 +102,7 @@ impl Guard {
         operation: &Snapshot,
         applied: Preference,
     ) -> Response<StoredBody> {
+        observability::deferred();
         match kind {
             Kind::Late | Kind::Eager => self.status.accepted(operation, applied),
             Kind::Redirected => self.status.redirected(operation, applied),

@@ -196,6 +196,7 @@ mod idempotency;
 mod keyed;
 mod layer;
 mod limits;
+pub mod observability;
 mod operation;
 pub mod policy;
 mod preference;

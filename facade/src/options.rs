@@ -172,6 +172,11 @@ pub struct Options {
     #[arg(long, value_name = "NAME")]
     pub replay_header: Vec<HeaderName>,
 
+    /// Address and port on which Prometheus finds /metrics; nothing is served there by default. Whoever can
+    /// reach it can read it
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub metrics: Option<SocketAddr>,
+
     /// How long running operations may take to end after SIGTERM or SIGINT
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
     pub drain: Duration,

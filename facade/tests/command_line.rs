@@ -69,6 +69,18 @@ async fn an_address_in_use_ends_it_with_a_message() {
     assert!(message.contains(&format!("cannot listen on {address}")), "{message}");
 }
 
+#[tokio::test]
+async fn an_address_for_metrics_in_use_ends_it_with_a_message() {
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let upstream = ["--listen", "127.0.0.1:0", "--upstream", "http://127.0.0.1:9"];
+    let output = run(&[&upstream[..], &["--metrics", &address]].concat()).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty(), "it does not say that it listens");
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(message.contains(&format!("cannot serve metrics on {address}")), "{message}");
+}
+
 /// The facade before an upstream that answers once the gate has a permit.
 async fn facade(options: &[&str]) -> (Server, Arc<Semaphore>) {
     let gate = Arc::new(Semaphore::new(0));

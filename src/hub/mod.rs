@@ -16,6 +16,7 @@ use tokio::{
 pub(crate) use self::waits::Waiter;
 use self::waits::Waits;
 use crate::{
+    observability::Waiting,
     operation::{Fence, Key, KeyMap, Order, Shards, Shared, shed},
     store::Told,
 };
@@ -43,6 +44,7 @@ pub(crate) struct Held {
 pub(crate) struct Watcher {
     end: Waiter,
     news: Waiter,
+    _counted: Waiting,
 }
 
 /// Keeps an operation in the hub until it is dropped.
@@ -69,7 +71,8 @@ impl Hub {
 
     /// A place to watch an operation, which is one of those to wait for it; `None` if there is none left.
     pub(crate) fn watch(&self, key: Key) -> Option<Watcher> {
-        Some(Watcher { end: self.waits.wait(key)?, news: self.watches.wait(key)? })
+        let (end, news) = (self.waits.wait(key)?, self.watches.wait(key)?);
+        Some(Watcher { end, news, _counted: Waiting::begin() })
     }
 
     /// Something but the end of an operation is in the store by now: whoever watches it looks again.
@@ -169,7 +172,7 @@ impl Watcher {
     /// Waits for the end or, though not before `calm`, for anything else that was heard since it was told
     /// to [listen](Self::listen).
     pub(crate) async fn heard(&mut self, calm: Instant) {
-        let Self { end, news } = self;
+        let Self { end, news, .. } = self;
         let news = pin!(async {
             news.await;
             sleep_until(calm).await;

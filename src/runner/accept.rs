@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     hub::Held,
+    observability,
     operation::{Fence, Head, Key, Shared},
     store::Record,
 };
@@ -85,13 +86,14 @@ impl Runner {
             }
         };
         let hold = self.hub.hold(key, Held { fence, shared: Arc::clone(&shared) });
+        let span = observability::operation_span(span, key);
         let idempotency = idempotency.map(Box::new);
         let parked = Parked {
             runner: self,
             head: Box::from(&encoded[..]),
             idempotency,
             shared,
-            span: (!span.is_none()).then(|| Box::new(span)),
+            span: (!span.is_disabled()).then(|| Box::new(span)),
             hold,
             space,
             unsaid: None,

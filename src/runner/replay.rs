@@ -19,7 +19,7 @@ use tokio::{
     time::sleep,
 };
 use tower_service::Service;
-use tracing::{Instrument, info, info_span, warn};
+use tracing::{Instrument, warn};
 
 use super::{Runner, backoff::Backoff, parked::Parked, tidy::Settled, ward::Ward};
 use crate::{
@@ -27,6 +27,7 @@ use crate::{
     call::Call,
     clock::unix_now,
     hub::Held,
+    observability,
     operation::{Failure, Head, Key, Outcome, Report, Shared, Slot, Stage, Standing, Tail},
     replay::{Kept, ReplayPolicy, pause_before},
     request::RequestHead,
@@ -110,14 +111,14 @@ impl Runner {
         let (key, fence) = (record.key, record.fence);
         let shared = Arc::new(Shared::resumed(key, fence, attempt, standing.revision));
         shared.attach(&self.reports, &Report::at(Stage::NotStarted));
-        let span = info_span!(parent: None, "replay", operation = %key, attempt);
+        let span = observability::replay_span(key, attempt);
         let parked = Parked {
             runner: Arc::clone(self),
             head: Box::from(&record.head[..]),
             idempotency: None,
             hold: self.hub.hold(key, Held { fence, shared: Arc::clone(&shared) }),
             shared,
-            span: (!span.is_none()).then(|| Box::new(span.clone())),
+            span: (!span.is_disabled()).then(|| Box::new(span.clone())),
             space: Some(space),
             unsaid: None,
         };
@@ -136,7 +137,7 @@ impl Runner {
         });
         match turn.await {
             Ok((Turn::Ours, permit)) => {
-                info!(operation = %key, attempt, "running a request again");
+                observability::replayed(key, attempt);
                 replay.run(ward, again.request, permit);
             }
             Ok((Turn::Theirs, _)) => drop(ward.release()),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Read, Status, Subject, pace::Asker};
-use crate::{hub::Waiter, operation::Key, principal::Share, timer::moment};
+use crate::{hub::Waiter, observability::Waiting, operation::Key, principal::Share, timer::moment};
 
 /// How often a waiting poll reads, in case the operation ends where it cannot be heard.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
@@ -69,6 +69,7 @@ impl Status {
         end: Instant,
     ) -> (Read, Wait) {
         let waiter = &mut place.waiter;
+        let _counted = Waiting::begin();
         loop {
             // Before the reading, so that an end after it is heard.
             let told = waiter.listen();

@@ -20,7 +20,7 @@ use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 use http::{HeaderMap, HeaderName, Request, Response, Uri, request::Parts};
 use http_body::Body;
 use tokio::time::Instant;
-use tracing::warn;
+use tracing::{Instrument, Span, warn};
 
 use self::{accept::Form, pace::Asker};
 pub(crate) use self::{hearing::Hearing, pace::Pace};
@@ -34,6 +34,7 @@ use crate::{
     },
     estimate::Estimates,
     hub::Hub,
+    observability,
     operation::{Head, Key, OperationId, Order, Snapshot},
     principal::{Callers, Principal},
     request::RequestHead,
@@ -122,7 +123,11 @@ impl Status {
         if !body.is_end_stream() {
             discard(body, &request.headers).await;
         }
-        let response = match self.admitted(route, &request).await {
+        let span = match route {
+            Route::Follow { id, .. } | Route::Operation { id, .. } => observability::poll_span(id),
+            Route::NotAllowed { .. } => Span::none(),
+        };
+        let response = match self.admitted(route, &request).instrument(span).await {
             Ok(response) => response,
             Err(problem) => self.error(problem),
         };
@@ -296,6 +301,7 @@ impl Status {
         let read = self.store.cancel(key).await.map_err(Arc::new);
         // Whoever runs it elsewhere is told by a hint, or by the next heartbeat.
         if matches!(&read, Ok(Some(record)) if !record.is_closed()) {
+            observability::canceled(key);
             self.hub.give(key, Order::Cancel);
             self.hub.changed(key).await;
         }
