@@ -1,6 +1,8 @@
 //! The command line, and what it makes of the layer.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
@@ -80,9 +82,10 @@ pub struct Options {
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = humantime::parse_duration)]
     pub retention: Duration,
 
-    /// Seconds between two polls, as told by Retry-After
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
-    pub retry_after: Option<u64>,
+    /// When pollers are told to ask again by Retry-After: when it is worth while, as far as can be learned
+    /// from earlier operations and reported progress; or always after so many seconds
+    #[arg(long, value_name = "auto|SECONDS", default_value = "auto")]
+    pub retry_after: RetryAfterOption,
 
     /// The most operations that run at once; further late calls stay synchronous
     #[arg(long, value_name = "N")]
@@ -183,6 +186,15 @@ pub enum IdempotencyOption {
     Anonymous,
 }
 
+/// `--retry-after`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetryAfterOption {
+    /// As the layer estimates.
+    Auto,
+    /// Always so many seconds, at least one.
+    Seconds(NonZeroU32),
+}
+
 /// `--pending`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PendingOption {
@@ -281,9 +293,23 @@ impl Options {
         let dialect =
             StandardDialect::new().pending(self.pending.into()).complete(self.complete.into());
         match self.retry_after {
-            Some(seconds) => dialect.retry_after(Duration::from_secs(seconds)),
-            None => dialect,
+            RetryAfterOption::Seconds(seconds) => {
+                dialect.retry_after(Duration::from_secs(seconds.get().into()))
+            }
+            RetryAfterOption::Auto => dialect,
         }
+    }
+}
+
+impl FromStr for RetryAfterOption {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "auto" {
+            return Ok(Self::Auto);
+        }
+        let seconds = text.parse().map_err(|_| "expected `auto` or whole seconds, at least 1")?;
+        Ok(Self::Seconds(seconds))
     }
 }
 
@@ -357,6 +383,7 @@ mod tests {
         let methods = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
         assert_eq!(options.methods, methods);
         assert_eq!(options.pending, PendingOption::Accepted);
+        assert_eq!(options.retry_after, RetryAfterOption::Auto);
         assert!(matches!(options.store, StoreUrl::Memory));
         assert!(options.replay().is_none());
         assert!(options.layer(memory()).is_ok());
@@ -418,6 +445,8 @@ mod tests {
         assert_eq!(options.methods, [Method::POST, Method::GET]);
         assert_eq!(options.redirect, ["GET:/reports", "POST:/"].map(|text| text.parse().unwrap()));
         assert_eq!(options.pending, PendingOption::Ok);
+        let three = NonZeroU32::new(3).unwrap();
+        assert_eq!(options.retry_after, RetryAfterOption::Seconds(three));
         assert_eq!(options.complete, CompleteOption::SeeOther);
         assert_eq!(options.idempotency, IdempotencyOption::Anonymous);
         assert_eq!(options.replay, ["POST:/reports".parse().unwrap()]);
@@ -460,6 +489,17 @@ mod tests {
         assert!(options.layer(memory()).is_err());
         let options = parse(&["--lease", "2s", "--store-timeout", "600ms"]).unwrap();
         assert!(options.layer(memory()).is_ok());
+    }
+
+    #[test]
+    fn when_to_ask_again_is_estimated_or_whole_seconds() {
+        let auto = parse(&["--retry-after", "auto"]).unwrap();
+        assert_eq!(auto.retry_after, RetryAfterOption::Auto);
+        for wrong in ["0", "", "2s", "1.5", "-1", "Auto", "4294967296"] {
+            let error = parse(&["--retry-after", wrong]).unwrap_err();
+            let kinds = [ErrorKind::ValueValidation, ErrorKind::UnknownArgument];
+            assert!(kinds.contains(&error.kind()), "{wrong}: {error}");
+        }
     }
 
     #[test]

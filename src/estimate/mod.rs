@@ -80,6 +80,9 @@ const PART_OF_ELAPSED: f32 = 0.3;
 /// Below this share, what remains cannot be told from what was done.
 const LEAST_PROGRESS: f64 = 0.02;
 
+/// Who looks at the very moment may come before the end is known: in seconds.
+const MARGIN: f32 = 0.01;
+
 /// How far the answers to one question are spread, so that those who ask together do not come back
 /// together.
 const SPREAD: f32 = 0.05;
@@ -151,10 +154,13 @@ impl Route {
             return RetryAfter::new(exact, whole(exact));
         }
         let Some(plan) = &self.plan else { return RetryAfter::new(rarely, whole(rarely)) };
-        match (plan.next(elapsed), plan.next_whole(elapsed)) {
-            (Some(exact), Some(whole)) => RetryAfter::new(spread(exact, run.elapsed), whole),
+        match plan.next(elapsed) {
+            Some(exact) => {
+                let whole = plan.next_whole(elapsed, exact);
+                RetryAfter::new(spread(exact + MARGIN, run.elapsed), whole)
+            }
             // It has lasted longer than anything is known of.
-            _ => RetryAfter::new(rarely, whole(rarely)),
+            None => RetryAfter::new(rarely, whole(rarely)),
         }
     }
 }
