@@ -1,9 +1,8 @@
 use std::{fmt, sync::Arc, time::Duration};
 
-use self::address::{check_path, check_public};
 use crate::{
     body::{Keep, StoredBody, Wrap},
-    dialect::{Dialect, Links, Mount, StandardDialect},
+    dialect::{Dialect, Links, Mount, StandardDialect, check_path, check_public},
     estimate::{Estimates, RouteKey},
     guard::{Guard, Keys, Routes},
     hub::Hub,
@@ -12,11 +11,10 @@ use crate::{
     policy::Policy,
     runner::{OnError, Runner},
     signature::KeyRing,
-    status::{Hearing, Identify, Status, StatusPage},
+    status::{Hearing, Identify, PublicBaseFrom, Status, StatusPage},
     store::{BoundedStore, MemoryStore, OperationStore, SharedStore},
 };
 
-mod address;
 mod bounds;
 mod calls;
 mod error;
@@ -53,6 +51,7 @@ pub struct Builder<M = Wrap> {
     dialect: Arc<dyn Dialect>,
     base_path: String,
     public_base: String,
+    public_base_from: Option<PublicBaseFrom>,
     routes: Routes,
     on_error: Option<OnError>,
     keys: Keys,
@@ -89,6 +88,7 @@ impl Builder {
             dialect: Arc::new(StandardDialect::new()),
             base_path: "/operations".to_owned(),
             public_base: String::new(),
+            public_base_from: None,
             routes: Routes::Own,
             on_error: None,
             keys: Keys::default(),
@@ -115,7 +115,7 @@ impl<M> Builder<M> {
         F: Fn(StoredBody) -> B + Clone,
     {
         let Self { policy, limits, store, dialect, base_path, public_base, .. } = self;
-        let Self { routes, on_error, keys, identify, ring, page, route_key, .. } = self;
+        let Self { public_base_from, routes, on_error, keys, identify, ring, page, route_key, .. } = self;
         let wrap = Keep(body);
         Builder {
             policy,
@@ -124,6 +124,7 @@ impl<M> Builder<M> {
             dialect,
             base_path,
             public_base,
+            public_base_from,
             routes,
             on_error,
             keys,
@@ -172,6 +173,7 @@ impl<M> Builder<M> {
             dialect,
             mount,
             links,
+            public_base_from: self.public_base_from,
             max_wait,
             estimates,
             identify,

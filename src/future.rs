@@ -16,7 +16,7 @@ use tower_service::Service;
 
 use crate::{
     body::{BoxError, RequestBody, StoredBody, WrapBody},
-    call::{Call, Facts, Kind, OwnedCall, Progress, Upload},
+    call::{Call, Kind, OwnedCall, Progress, Upload},
     guard::Guard,
     limits::Refusal,
     operation::Snapshot,
@@ -296,8 +296,7 @@ where
     /// The operation is recorded: its caller is told, and the call carried on.
     fn carry(self, ward: Box<Ward>) -> Response<StoredBody> {
         let operation = Snapshot::accepted(ward.shared().new_id(), ward.head().clone());
-        let Facts { kind, applied, .. } = *self.call.facts();
-        let answer = self.guard.accepted(kind, &operation, applied);
+        let answer = self.guard.accepted(self.call.facts(), &operation);
         ward.carry(self.call.into_inner());
         answer
     }
