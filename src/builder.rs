@@ -115,7 +115,9 @@ impl<M> Builder<M> {
         F: Fn(StoredBody) -> B + Clone,
     {
         let Self { policy, limits, store, dialect, base_path, public_base, .. } = self;
-        let Self { public_base_from, routes, on_error, keys, identify, ring, page, route_key, .. } = self;
+        let Self {
+            public_base_from, routes, on_error, keys, identify, ring, page, route_key, ..
+        } = self;
         let wrap = Keep(body);
         Builder {
             policy,

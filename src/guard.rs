@@ -94,11 +94,7 @@ impl Guard {
     }
 
     /// The answer to a call that was accepted.
-    pub(crate) fn accepted(
-        &self,
-        facts: &Facts,
-        operation: &Snapshot,
-    ) -> Response<StoredBody> {
+    pub(crate) fn accepted(&self, facts: &Facts, operation: &Snapshot) -> Response<StoredBody> {
         let (applied, public) = (facts.applied, facts.public_base.as_ref());
         match facts.kind {
             Kind::Late | Kind::Eager => self.status.accepted(operation, applied, public),

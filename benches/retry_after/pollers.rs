@@ -42,7 +42,10 @@ impl Obedient {
     pub(crate) const ALL: [(&str, Self); 5] = [
         ("ours, Retry-After (azure-core, core-lro, ARM)", Self::Seconds),
         ("ours, retryAfterMs", Self::Exact),
-        ("ours, with ARM's bounds for services (10 to 600 s)", Self::Clamped { least: 10, most: 600 }),
+        (
+            "ours, with ARM's bounds for services (10 to 600 s)",
+            Self::Clamped { least: 10, most: 600 },
+        ),
         ("ours, at most 10 s (Olingo)", Self::Clamped { least: 1, most: 10 }),
         ("ours, at most 300 s (smart-fetch)", Self::Clamped { least: 1, most: 300 }),
     ];
@@ -76,14 +79,8 @@ impl Own {
             "backoff 1 s x2 to 60 s (google-cloud-lro)",
             Self::Backoff { first: 1.0, factor: 2.0, longest: 60.0 },
         ),
-        (
-            "backoff 1 s x2",
-            Self::Backoff { first: 1.0, factor: 2.0, longest: f64::INFINITY },
-        ),
-        (
-            "backoff 1 s x1.5",
-            Self::Backoff { first: 1.0, factor: 1.5, longest: f64::INFINITY },
-        ),
+        ("backoff 1 s x2", Self::Backoff { first: 1.0, factor: 2.0, longest: f64::INFINITY }),
+        ("backoff 1 s x1.5", Self::Backoff { first: 1.0, factor: 1.5, longest: f64::INFINITY }),
     ];
 
     /// When it has looked at an operation that took so long, the last time after its end.

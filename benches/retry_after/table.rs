@@ -80,7 +80,11 @@ impl Display for Section {
             "| {:51} | {:>6} | {:>7} | {:>7} | {:>7} | {:>13} | beaten by |",
             "poller", "polls", "median", "mean", "95 %", "frontier"
         )?;
-        writeln!(f, "| :{:-<50} | -----: | ------: | ------: | ------: | ------------: | --- |", "")?;
+        writeln!(
+            f,
+            "| :{:-<50} | -----: | ------: | ------: | ------: | ------------: | --- |",
+            ""
+        )?;
         self.lines.iter().try_for_each(|line| writeln!(f, "{line}"))
     }
 }

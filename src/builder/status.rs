@@ -6,8 +6,12 @@ use http::{Method, uri::PathAndQuery};
 
 use super::Builder;
 use crate::{
-    dialect::{Dialect, PublicBase}, guard::Routes, principal::Principal, request::RequestHead,
-    signature::KeyRing, status::StatusPage,
+    dialect::{Dialect, PublicBase},
+    guard::Routes,
+    principal::Principal,
+    request::RequestHead,
+    signature::KeyRing,
+    status::StatusPage,
 };
 
 impl<M> Builder<M> {

@@ -97,6 +97,13 @@ impl Plan {
         if cost(less) < cost(more) { less } else { more }
     }
 
+    /// In how many seconds half of the operations have ended that have run for so many.
+    pub(super) fn median(&self, elapsed: f32) -> Option<f32> {
+        let half = self.point(elapsed).share / 2.0;
+        let ended = self.points.get(self.points.partition_point(|point| point.share > half))?;
+        (ended.at > elapsed).then_some(ended.at - elapsed)
+    }
+
     fn point(&self, at: f32) -> Point {
         let after = self.points.partition_point(|point| point.at <= at);
         let last = self.points[self.points.len() - 1];

@@ -27,8 +27,8 @@ use crate::{
     body::{StoredBody, discard},
     clock::unix_now,
     dialect::{
-        Command, Dialect, Links, Mount, Patch, Preference, Problem, PublicBase, RESPOND_ASYNC, Reply,
-        Resource, Route, STORED,
+        Command, Dialect, Links, Mount, Patch, Preference, Problem, PublicBase, RESPOND_ASYNC,
+        Reply, Resource, Route, STORED,
     },
     estimate::Estimates,
     hub::Hub,
@@ -167,7 +167,7 @@ impl Status {
                 let operation = self.timed(read?);
                 if form == Form::Page && self.shows(&operation) {
                     let verdict = operation.outcome().map(|outcome| self.dialect.verdict(outcome));
-                    return Ok(page::response(&operation, verdict, &links));
+                    return Ok(page::response(&operation, verdict, &links, unix_now()));
                 }
                 Ok(self.tell(resource, command, &operation, &links, request))
             }
@@ -185,9 +185,7 @@ impl Status {
     fn signed(&self, public: Option<&PublicBase>, signature: Option<Signature>) -> Cow<'_, Links> {
         match public {
             None => self.links.signed(signature),
-            Some(public) => {
-                Cow::Owned(public.links(&self.mount).signed(signature).into_owned())
-            }
+            Some(public) => Cow::Owned(public.links(&self.mount).signed(signature).into_owned()),
         }
     }
 
