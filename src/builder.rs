@@ -1,9 +1,8 @@
 use std::{fmt, sync::Arc, time::Duration};
 
-use self::address::{check_path, check_public};
 use crate::{
     body::{Keep, StoredBody, Wrap},
-    dialect::{Dialect, Links, Mount, StandardDialect},
+    dialect::{Dialect, Links, Mount, StandardDialect, check_path, check_public},
     estimate::{Estimates, RouteKey},
     guard::{Guard, Keys, Routes},
     hub::Hub,
@@ -13,11 +12,10 @@ use crate::{
     principal::Callers,
     runner::{OnError, Runner},
     signature::KeyRing,
-    status::{Hearing, Identify, Pace, Status, StatusPage},
+    status::{Hearing, Identify, Pace, PublicBaseFrom, Status, StatusPage},
     store::{BoundedStore, JoinedReads, MemoryStore, OperationStore, SharedStore},
 };
 
-mod address;
 mod bounds;
 mod calls;
 mod error;
@@ -58,6 +56,7 @@ pub struct Builder<M = Wrap> {
     dialect: Arc<dyn Dialect>,
     base_path: String,
     public_base: String,
+    public_base_from: Option<PublicBaseFrom>,
     routes: Routes,
     on_error: Option<OnError>,
     keys: Keys,
@@ -94,6 +93,7 @@ impl Builder {
             dialect: Arc::new(StandardDialect::new()),
             base_path: "/operations".to_owned(),
             public_base: String::new(),
+            public_base_from: None,
             routes: Routes::Own,
             on_error: None,
             keys: Keys::default(),
@@ -120,7 +120,9 @@ impl<M> Builder<M> {
         F: Fn(StoredBody) -> B + Clone,
     {
         let Self { policy, limits, store, dialect, base_path, public_base, .. } = self;
-        let Self { routes, on_error, keys, identify, ring, page, route_key, .. } = self;
+        let Self {
+            public_base_from, routes, on_error, keys, identify, ring, page, route_key, ..
+        } = self;
         let wrap = Keep(body);
         Builder {
             policy,
@@ -129,6 +131,7 @@ impl<M> Builder<M> {
             dialect,
             base_path,
             public_base,
+            public_base_from,
             routes,
             on_error,
             keys,
@@ -179,6 +182,7 @@ impl<M> Builder<M> {
             dialect,
             mount,
             links,
+            public_base_from: self.public_base_from,
             max_wait,
             estimates,
             identify,

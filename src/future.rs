@@ -17,7 +17,7 @@ use tower_service::Service;
 
 use crate::{
     body::{BoxError, RequestBody, StoredBody, WrapBody},
-    call::{Call, Facts, Kind, OwnedCall, Progress, Upload},
+    call::{Call, Kind, OwnedCall, Progress, Upload},
     guard::Guard,
     limits::Refusal,
     observability::{self, Cause},
@@ -315,8 +315,7 @@ where
     fn carry(self, ward: Box<Ward>, late: Late) -> Response<StoredBody> {
         observability::answered(late);
         let operation = Snapshot::accepted(ward.shared().new_id(), ward.head().clone());
-        let Facts { kind, applied, .. } = *self.call.facts();
-        let answer = self.guard.accepted(kind, &operation, applied);
+        let answer = self.guard.accepted(self.call.facts(), &operation);
         ward.carry(self.call.into_inner());
         answer
     }

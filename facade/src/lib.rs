@@ -27,4 +27,5 @@ pub mod server;
 pub mod signals;
 pub mod signing;
 pub mod store;
+pub mod trusted;
 pub mod upstream;

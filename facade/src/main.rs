@@ -66,9 +66,9 @@ async fn run(options: &Options, layer: &RespondAsyncLayer) -> io::Result<ExitCod
         serve_metrics(address).await?;
     }
     let handle = layer.handle();
-    let proxy = Proxy::new(Upstream::new(options.upstream.clone()));
+    let proxy = Proxy::new(Upstream::new(options.upstream.clone())).trusting(options.trusted());
     if let Some(policy) = options.replay() {
-        let proxy = Proxy::new(Upstream::new(options.upstream.clone()));
+        let proxy = Proxy::new(Upstream::new(options.upstream.clone())).trusting(options.trusted());
         handle.replay_on::<Incoming, _, _>(proxy, policy);
     }
     // Not with the first late call: what a former process has left is waited for.

@@ -1,6 +1,8 @@
 //! The command line, and what it makes of the layer.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
@@ -14,8 +16,10 @@ use tower_respond_async::{
 
 use crate::calls::Calls;
 use crate::principal;
+use crate::proxy::Peer;
 use crate::signing;
 use crate::store::{StoreUrl, StoreUrlParser};
+use crate::trusted::{self, Network, Trusted};
 use crate::upstream::Address;
 
 /// A reverse proxy that answers slow HTTP calls with 202 Accepted and keeps their response to be
@@ -71,6 +75,12 @@ pub struct Options {
     #[arg(long, value_name = "URL")]
     pub public_base: Option<String>,
 
+    /// A proxy in front, by its network (192.0.2.0/24) or address, that says under which URL its callers
+    /// reach this one: by Forwarded, or by X-Forwarded-Host, -Proto and -Prefix. It has to write these fields
+    /// itself, whatever its callers send. Can be given several times
+    #[arg(long, value_name = "CIDR")]
+    pub trust_proxy: Vec<Network>,
+
     /// The longest time for which `Prefer: wait=N` holds a call or a poll, and for which each of eight
     /// redirects does
     #[arg(long, value_name = "DURATION", default_value = "25s", value_parser = humantime::parse_duration)]
@@ -80,9 +90,10 @@ pub struct Options {
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = humantime::parse_duration)]
     pub retention: Duration,
 
-    /// Seconds between two polls, as told by Retry-After
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
-    pub retry_after: Option<u64>,
+    /// When pollers are told to ask again by Retry-After: when it is worth while, as far as can be learned
+    /// from earlier operations and reported progress; or always after so many seconds
+    #[arg(long, value_name = "auto|SECONDS", default_value = "auto")]
+    pub retry_after: RetryAfterOption,
 
     /// The most operations that run at once; further late calls stay synchronous
     #[arg(long, value_name = "N")]
@@ -202,6 +213,15 @@ pub enum IdempotencyOption {
     Anonymous,
 }
 
+/// `--retry-after`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetryAfterOption {
+    /// As the layer estimates.
+    Auto,
+    /// Always so many seconds, at least one.
+    Seconds(NonZeroU32),
+}
+
 /// `--pending`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PendingOption {
@@ -250,6 +270,13 @@ impl Options {
         if let Some(public_base) = &self.public_base {
             builder = builder.public_base(public_base);
         }
+        let trusted = self.trusted();
+        if !trusted.is_empty() {
+            builder = builder.public_base_from(move |request| {
+                let Peer(peer) = request.extensions.get()?;
+                trusted.contains(peer.ip()).then(|| trusted::public_base(request.headers))?
+            });
+        }
         if let Some(field) = self.principal_header.clone() {
             builder = builder.principal(move |request| principal::named(request, &field));
         }
@@ -289,6 +316,12 @@ impl Options {
         })
     }
 
+    /// The proxies in front that are believed.
+    #[must_use]
+    pub fn trusted(&self) -> Trusted {
+        Trusted::from(self.trust_proxy.as_slice())
+    }
+
     /// Redirects what is listed, and defers everything else as without the list.
     fn policy(&self) -> impl Fn(&RequestHead<'_>) -> Deferral + Send + Sync + 'static {
         let Self { after, defer, .. } = *self;
@@ -309,9 +342,23 @@ impl Options {
         let dialect =
             StandardDialect::new().pending(self.pending.into()).complete(self.complete.into());
         match self.retry_after {
-            Some(seconds) => dialect.retry_after(Duration::from_secs(seconds)),
-            None => dialect,
+            RetryAfterOption::Seconds(seconds) => {
+                dialect.retry_after(Duration::from_secs(seconds.get().into()))
+            }
+            RetryAfterOption::Auto => dialect,
         }
+    }
+}
+
+impl FromStr for RetryAfterOption {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "auto" {
+            return Ok(Self::Auto);
+        }
+        let seconds = text.parse().map_err(|_| "expected `auto` or whole seconds, at least 1")?;
+        Ok(Self::Seconds(seconds))
     }
 }
 

@@ -42,7 +42,7 @@ async fn a_bad_argument_is_named_with_what_is_wrong() {
         ("--defer", "never", "possible values: late, asked"),
         ("--pending", "204", "possible values: 202, 200"),
         ("--complete", "302", "possible values: replay, 303, document"),
-        ("--retry-after", "0", "0 is not in 1.."),
+        ("--retry-after", "0", "expected `auto` or whole seconds, at least 1"),
         ("--max-parked", "many", "invalid digit"),
         ("--min-poll", "2", "time unit needed"),
         ("--methods", "PO ST", "invalid HTTP method"),

@@ -78,7 +78,7 @@ impl Claimant {
         let accepted = || {
             let head = Head { report: shared.latest(), ..head.clone() };
             let operation = Snapshot::accepted(shared.new_id(), head);
-            self.guard.accepted(self.facts.kind, &operation, self.facts.applied)
+            self.guard.accepted(&self.facts, &operation)
         };
         let slot = Slot::Used(Arc::clone(&shared));
         let (body, gate) = upload.into_body();

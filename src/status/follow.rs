@@ -7,7 +7,7 @@ use http::Response;
 use super::{Status, Subject, finish, long_poll::Wait};
 use crate::{
     body::StoredBody,
-    dialect::{Command, Hop, Links, Preference, Problem, Resource},
+    dialect::{Command, Hop, Links, Preference, Problem, PublicBase, Resource},
     operation::Snapshot,
 };
 
@@ -19,9 +19,10 @@ impl Status {
         &self,
         operation: &Snapshot,
         applied: Preference,
+        public: Option<&PublicBase>,
     ) -> Response<StoredBody> {
         let operation = self.timed(operation.clone());
-        let links = self.links_of(&operation);
+        let links = self.links_of(&operation, public);
         let reply = self.dialect.redirected(&operation, applied, Hop::FIRST, &links);
         finish::reply(self, reply, &operation)
     }

@@ -17,7 +17,7 @@ mod service;
 
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
-use http::{HeaderMap, HeaderName, Request, Response, Uri, request::Parts};
+use http::{HeaderMap, HeaderName, Request, Response, request::Parts};
 use http_body::Body;
 use tokio::time::Instant;
 use tracing::{Instrument, Span, warn};
@@ -29,8 +29,8 @@ use crate::{
     body::{StoredBody, discard},
     clock::unix_now,
     dialect::{
-        Command, Dialect, Links, Mount, Patch, Preference, Problem, RESPOND_ASYNC, Reply, Resource,
-        Route, STORED,
+        Command, Dialect, Links, Mount, Patch, Preference, Problem, PublicBase, RESPOND_ASYNC,
+        Reply, Resource, Route, STORED,
     },
     estimate::Estimates,
     hub::Hub,
@@ -38,7 +38,7 @@ use crate::{
     operation::{Head, Key, OperationId, Order, Snapshot},
     principal::{Callers, Principal},
     request::RequestHead,
-    signature::{KeyRing, Verbs},
+    signature::{KeyRing, Signature, Verbs},
     store::{BoundedStore, JoinedReads, OperationStore, Reading, Record, StoreError, Told},
 };
 
@@ -52,6 +52,8 @@ pub(crate) struct Status {
     pub(crate) dialect: Arc<dyn Dialect>,
     pub(crate) mount: Mount,
     pub(crate) links: Links,
+    /// What stands before the references of one caller.
+    pub(crate) public_base_from: Option<PublicBaseFrom>,
     pub(crate) max_wait: Duration,
     pub(crate) estimates: Arc<Estimates>,
     pub(crate) identify: Option<Identify>,
@@ -65,6 +67,9 @@ pub(crate) struct Status {
 
 /// Tells who is asking.
 pub(crate) type Identify = Arc<dyn Fn(&RequestHead<'_>) -> Option<Principal> + Send + Sync>;
+
+/// Tells what a caller has to put before the base path.
+pub(crate) type PublicBaseFrom = Arc<dyn Fn(&RequestHead<'_>) -> Option<PublicBase> + Send + Sync>;
 
 /// Which operation is asked for, and by whom.
 #[derive(Clone, Copy, Debug)]
@@ -95,9 +100,11 @@ impl Status {
         &self,
         operation: &Snapshot,
         applied: Preference,
+        public: Option<&PublicBase>,
     ) -> Response<StoredBody> {
         let operation = self.timed(operation.clone());
-        let reply = self.dialect.accepted(&operation, applied, &self.links_of(&operation));
+        let links = self.links_of(&operation, public);
+        let reply = self.dialect.accepted(&operation, applied, &links);
         finish::reply(self, reply, &operation)
     }
 
@@ -144,7 +151,7 @@ impl Status {
         match route {
             Route::NotAllowed { allow } => Err(Problem::NotAllowed { allow }),
             Route::Follow { id, hop } => {
-                let links = self.links_for(id, Command::Get, &request.uri)?;
+                let links = self.links_for(id, Command::Get, request)?;
                 let who = self.hear(&RequestHead::from(request));
                 self.follow(Subject { id, who: who.as_ref() }, hop, wait, &links).await
             }
@@ -152,7 +159,7 @@ impl Status {
                 Err(Problem::CrossSite)
             }
             Route::Operation { id, resource, command } => {
-                let links = self.links_for(id, command, &request.uri)?;
+                let links = self.links_for(id, command, request)?;
                 let who = self.hear(&RequestHead::from(request));
                 let subject = Subject { id, who: who.as_ref() };
                 let form = match (resource, command) {
@@ -176,7 +183,7 @@ impl Status {
                 let operation = self.timed(read?);
                 if form == Form::Page && self.shows(&operation) {
                     let verdict = operation.outcome().map(|outcome| self.dialect.verdict(outcome));
-                    return Ok(page::response(&operation, verdict, &links));
+                    return Ok(page::response(&operation, verdict, &links, unix_now()));
                 }
                 Ok(self.tell(resource, command, &operation, &links, request))
             }
@@ -184,10 +191,24 @@ impl Status {
     }
 
     /// The references for the caller of an operation, who may do all that can be done with it.
-    fn links_of(&self, operation: &Snapshot) -> Cow<'_, Links> {
+    fn links_of(&self, operation: &Snapshot, public: Option<&PublicBase>) -> Cow<'_, Links> {
         let sign =
             |ring: &KeyRing| ring.sign_for_caller(operation.id.as_bytes(), operation.created);
-        self.links.signed(self.ring.as_ref().map(sign))
+        self.signed(public, self.ring.as_ref().map(sign))
+    }
+
+    /// The references of a caller, signed if there is a signature.
+    fn signed(&self, public: Option<&PublicBase>, signature: Option<Signature>) -> Cow<'_, Links> {
+        match public {
+            None => self.links.signed(signature),
+            Some(public) => Cow::Owned(public.links(&self.mount).signed(signature).into_owned()),
+        }
+    }
+
+    /// What this caller has to put before the base path, if that is not the same for all.
+    #[inline]
+    pub(crate) fn public_base(&self, request: &RequestHead<'_>) -> Option<PublicBase> {
+        self.public_base_from.as_ref().and_then(|find| find(request))
     }
 
     /// The references for whoever asks at a URL: they let it do no more than this one does. An error, if
@@ -196,15 +217,18 @@ impl Status {
         &self,
         id: OperationId,
         command: Command,
-        url: &Uri,
+        request: &Parts,
     ) -> Result<Cow<'_, Links>, Problem> {
-        let Some(ring) = &self.ring else { return Ok(Cow::Borrowed(&self.links)) };
+        let public = self.public_base(&RequestHead::from(request));
+        let Some(ring) = &self.ring else { return Ok(self.signed(public.as_ref(), None)) };
         let needed = match command {
             Command::Get => Verbs::Read,
             Command::Cancel => Verbs::Cancel,
         };
-        let signature = ring.verify(id.as_bytes(), url.query(), needed, unix_now());
-        signature.map(|signature| self.links.signed(Some(signature))).ok_or(Problem::Unknown)
+        let signature = ring.verify(id.as_bytes(), request.uri.query(), needed, unix_now());
+        signature
+            .map(|signature| self.signed(public.as_ref(), Some(signature)))
+            .ok_or(Problem::Unknown)
     }
 
     /// Who is asking for an operation, if that is known.

@@ -9,6 +9,7 @@ use axum::body::Body;
 use http::{Method, Response, StatusCode};
 use tower_respond_async::{
     OperationId, Refusal, RespondAsyncLayer,
+    dialect::PublicBase,
     store::{Key, OperationStore},
 };
 use tracing_subscriber::{layer::SubscriberExt, registry};
@@ -183,6 +184,40 @@ async fn row_09_no_field_of_a_request_becomes_part_of_a_reference() {
     let accepted = accept(&app, "http://evil.example/work").await;
     for reference in references(&accepted.answer) {
         assert!(reference.starts_with("/operations/"), "{reference}");
+    }
+}
+
+/// Whoever finds the base out (here, by a field that stands for a trusted peer) can pass on what a proxy
+/// says, but nothing that is no host and no path.
+#[tokio::test(start_paused = true)]
+async fn row_09_what_a_trusted_proxy_says_is_believed_and_no_hostile_host_is_reflected() {
+    let layer = layer(&memory(), |builder| {
+        builder.public_base("/shop").public_base_from(|request| {
+            request.headers.get("x-is-trusted")?;
+            let host = request.headers.get("x-forwarded-host")?.to_str().ok()?;
+            PublicBase::new(&format!("https://{host}"))
+        })
+    });
+    let app = app(&layer);
+    for (trusted, host, base) in [
+        (true, "api.example.com", "https://api.example.com"),
+        (true, "evil.example, api.example", "/shop"),
+        (true, "user@evil.example", "/shop"),
+        (true, "evil.example\"><script>", "/shop"),
+        (true, "evil.example?x=", "/shop"),
+        (false, "evil.example", "/shop"),
+    ] {
+        let mut fields = vec![("x-forwarded-host", host)];
+        fields.extend(trusted.then_some(("x-is-trusted", "yes")));
+        let accepted = Accepted::of(call(&app, Method::POST, "/work", &fields).await);
+        let path = format!("/operations/{}", accepted.id);
+        let status = call(&app, Method::GET, &path, &fields).await;
+        for answer in [&accepted.answer, &status] {
+            assert!(!format!("{answer:?}").contains("evil"), "{host}: {answer:?}");
+            for reference in references(answer) {
+                assert!(reference.starts_with(&format!("{base}{path}")), "{host}: {reference}");
+            }
+        }
     }
 }
 

@@ -28,6 +28,7 @@ fn the_upstream_alone_is_enough() {
     let methods = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
     assert_eq!(options.methods, methods);
     assert_eq!(options.pending, PendingOption::Accepted);
+    assert_eq!(options.retry_after, RetryAfterOption::Auto);
     assert!(matches!(options.store, StoreUrl::Memory));
     assert!(options.replay().is_none());
     assert!(options.layer(memory()).is_ok());
@@ -98,6 +99,8 @@ fn every_option_is_understood() {
     assert_eq!(per_caller, (Some(5), Some(6)));
     assert_eq!(options.min_poll, Some(Duration::from_millis(250)));
     assert_eq!(options.pending, PendingOption::Ok);
+    let three = NonZeroU32::new(3).unwrap();
+    assert_eq!(options.retry_after, RetryAfterOption::Seconds(three));
     assert_eq!(options.complete, CompleteOption::SeeOther);
     assert_eq!(options.idempotency, IdempotencyOption::Anonymous);
     assert_eq!(options.replay, ["POST:/reports".parse().unwrap()]);
@@ -148,6 +151,17 @@ fn bounds_per_caller_need_callers_who_are_named() {
         let error = parse(&[option, "5"]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::MissingRequiredArgument, "{option}");
         assert!(parse(&[option, "5", "--principal-header", "x-user"]).is_ok(), "{option}");
+    }
+}
+
+#[test]
+fn when_to_ask_again_is_estimated_or_whole_seconds() {
+    let auto = parse(&["--retry-after", "auto"]).unwrap();
+    assert_eq!(auto.retry_after, RetryAfterOption::Auto);
+    for wrong in ["0", "", "2s", "1.5", "-1", "Auto", "4294967296"] {
+        let error = parse(&["--retry-after", wrong]).unwrap_err();
+        let kinds = [ErrorKind::ValueValidation, ErrorKind::UnknownArgument];
+        assert!(kinds.contains(&error.kind()), "{wrong}: {error}");
     }
 }
 
