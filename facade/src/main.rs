@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use respond_async_facade::metrics::{self, Metrics};
 use respond_async_facade::options::Options;
 use respond_async_facade::proxy::Proxy;
-use respond_async_facade::server;
+use respond_async_facade::server::{self, Connections};
 use respond_async_facade::signals::Signals;
 use respond_async_facade::upstream::Upstream;
 use tokio::net::TcpListener;
@@ -118,7 +118,7 @@ async fn serve_metrics(address: SocketAddr) -> io::Result<()> {
     tracing::info!("metrics are served on http://{}/metrics", listener.local_addr()?);
     tokio::spawn(metrics.clone().keep_up());
     tokio::spawn(async {
-        server::serve(listener, metrics, std::future::pending()).await;
+        let _: Connections = server::serve(listener, metrics, std::future::pending()).await;
     });
     Ok(())
 }

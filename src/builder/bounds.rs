@@ -85,8 +85,8 @@ impl<M> Builder<M> {
     /// wait for, watch or cancel it; 100 milliseconds by default, which is less than pollers are told to wait. Zero:
     /// each of them reads it.
     ///
-    /// An operation that was not read for so long is read at once. Those who ask sooner wait for the next read, and
-    /// share it, however many they are. Nobody is answered by a read that began before they asked: what
+    /// An operation that was not read for so long is read at once, and once more. Those who ask sooner after that wait
+    /// for the next read, and share it, however many they are. Nobody is answered by a read that began before they asked: what
     /// one replica has told of an end, no other contradicts.
     pub fn read_interval(mut self, shortest: Duration) -> Self {
         self.limits.read_interval = shortest;

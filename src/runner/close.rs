@@ -14,6 +14,7 @@ use super::{
 use crate::{
     clock::unix_now,
     idempotency::is_released,
+    limits::Limits,
     observability,
     operation::{Failure, Outcome, Tail},
     store::{Claim, Close, StoreError, Written},
@@ -85,6 +86,8 @@ impl Ending {
                             return;
                         };
                         runner.hub.refence(key, fence);
+                        // A copy of that creation may arrive late, and has to find it there.
+                        remains.keep(Limits::DOUBT);
                         self.if_missing = IfMissing::Accept;
                     }
                 },

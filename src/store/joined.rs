@@ -23,8 +23,8 @@ pub(crate) type Reading = Result<Option<Record>, Arc<StoreError>>;
 
 type Read = Pin<Box<dyn Future<Output = Reading> + Send>>;
 
-/// Reads operations: of each, no more than one read begins in an interval, and all who ask meanwhile are
-/// answered by the one that begins next. One that was not read lately is read at once.
+/// Reads operations: of each, no more than [two](AT_ONCE) reads begin in an interval, and then one in each
+/// further interval in which somebody asks; all who ask meanwhile are answered by the one that begins next.
 #[derive(Clone)]
 pub(crate) struct JoinedReads(Arc<Inner>);
 
@@ -37,11 +37,17 @@ struct Inner {
 
 /// An operation that was read lately.
 struct Lately {
-    /// When the last read began.
+    /// When the last interval began, with a read.
     began: Instant,
+    /// How many reads have begun at once since then.
+    at_once: u32,
     /// The read that begins next. Those who wait for it keep it: once all have left, there is none.
     next: Option<WeakShared<Read>>,
 }
+
+/// How many reads of one operation begin without waiting, one after the other. A poller that fetches the
+/// result of which the status has just told it, or that cancels what it has just asked for, is no storm.
+const AT_ONCE: u32 = 2;
 
 /// Who has the read that answers a question.
 enum Turn {
@@ -110,7 +116,7 @@ impl Inner {
         let lately = match shard.map.entry(key) {
             Slot::Occupied(lately) => lately.into_mut(),
             Slot::Vacant(none) => {
-                none.insert(Lately { began: now, next: None });
+                none.insert(Lately { began: now, at_once: 1, next: None });
                 shard.tidy(now, self.interval, |lately| lately.is_over(now, self.interval));
                 return Turn::Now;
             }
@@ -120,7 +126,11 @@ impl Inner {
             return Turn::Next(read);
         }
         if lately.is_over(now, self.interval) {
-            *lately = Lately { began: now, next: None };
+            *lately = Lately { began: now, at_once: 1, next: None };
+            return Turn::Now;
+        }
+        if lately.at_once < AT_ONCE {
+            lately.at_once += 1;
             return Turn::Now;
         }
         let read = Arc::clone(self).next(key, lately.began + self.interval).shared();
@@ -133,7 +143,7 @@ impl Inner {
         Box::pin(async move {
             sleep_until(turn).await;
             // Whoever asks from here on is too late for this one.
-            let begun = Lately { began: Instant::now(), next: None };
+            let begun = Lately { began: Instant::now(), at_once: AT_ONCE, next: None };
             self.shards.of(key).map.insert(key, begun);
             self.read(key).await
         })

@@ -131,9 +131,16 @@ async fn everything_is_counted_once() {
     assert_eq!(of("respond_async_adopted_total", None), 3.0);
     assert_eq!(of("respond_async_lost_total", None), 2.0);
     assert_eq!(of("respond_async_replayed_total", None), 1.0);
-    assert_eq!(of("respond_async_deferred_total", None), 8.0);
+    assert_eq!(of("respond_async_deferred_total", None), 9.0);
     assert_eq!(of("respond_async_deferred_total", None), events("accepted"));
-    for cause in ["draining", "saturated", "results_unsaved", "store_unavailable", "overtaken"] {
+    for cause in [
+        "draining",
+        "saturated",
+        "caller_saturated",
+        "results_unsaved",
+        "store_unavailable",
+        "overtaken",
+    ] {
         assert_eq!(of("respond_async_held_total", Some(("cause", cause))), 1.0, "{cause}");
     }
 }

@@ -91,6 +91,13 @@ async fn held_by_bounds() {
     answers.sort();
     assert_eq!(answers, [StatusCode::OK, StatusCode::ACCEPTED]);
 
+    let sharing = Process::builder(&store).max_parked_per_caller(1);
+    let sharing = process(sharing.principal(|_| Some("a caller".into())));
+    let (accepted, held) = tokio::join!(late(&sharing, "first", 50), late(&sharing, "second", 50));
+    let mut answers = [accepted.status, held.status];
+    answers.sort();
+    assert_eq!(answers, [StatusCode::OK, StatusCode::ACCEPTED]);
+
     let refusing = Process::builder(&store).max_parked(0).on_refusal(Refusal::Reject);
     let refused = late(&process(refusing), "refused", 50).await;
     assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);

@@ -99,17 +99,25 @@ fn ask(reads: &JoinedReads, key: Key) -> JoinHandle<(u64, Instant)> {
     })
 }
 
+/// Uses up the reads that begin at once.
+async fn spend(reads: &JoinedReads, key: Key) {
+    for asked in [(); AT_ONCE as usize].map(|()| ask(reads, key)) {
+        asked.await.unwrap();
+    }
+}
+
 #[tokio::test(start_paused = true)]
-async fn an_idle_operation_is_read_at_once_and_the_next_who_ask_share_the_read_that_begins_next() {
+async fn two_reads_begin_at_once_and_the_next_who_ask_share_the_read_that_begins_next() {
     let store = Numbered::new(Duration::ZERO);
     let (reads, key, start) = (store.joined(INTERVAL), key(), Instant::now());
     assert_eq!(ask(&reads, key).await.unwrap(), (1, start));
+    assert_eq!(ask(&reads, key).await.unwrap(), (2, start));
     let many: Vec<_> = (0..2_000).map(|_| ask(&reads, key)).collect();
     for asked in many {
-        assert_eq!(asked.await.unwrap(), (2, start + INTERVAL));
+        assert_eq!(asked.await.unwrap(), (3, start + INTERVAL));
     }
     sleep(INTERVAL).await;
-    assert_eq!(ask(&reads, key).await.unwrap(), (3, start + 2 * INTERVAL));
+    assert_eq!(ask(&reads, key).await.unwrap(), (4, start + 2 * INTERVAL));
 }
 
 #[tokio::test(start_paused = true)]
@@ -117,17 +125,18 @@ async fn a_read_that_has_begun_is_not_joined() {
     // Each read takes longer than the interval.
     let store = Numbered::new(3 * INTERVAL);
     let (reads, key, start) = (store.joined(INTERVAL), key(), Instant::now());
+    let spent = ask(&reads, key);
     let first = ask(&reads, key);
     sleep(MOMENT).await;
     let second = ask(&reads, key);
     sleep(INTERVAL).await;
     // The second has begun by now, and neither has ended.
     let third = ask(&reads, key);
-    assert_eq!(first.await.unwrap().0, 1);
-    assert_eq!(second.await.unwrap().0, 2);
-    assert_eq!(third.await.unwrap().0, 3);
+    for (number, asked) in (1..).zip([spent, first, second, third]) {
+        assert_eq!(asked.await.unwrap().0, number);
+    }
     let begun: Vec<_> = store.begun().iter().map(|begun| *begun - start).collect();
-    assert_eq!(begun, [Duration::ZERO, INTERVAL, 2 * INTERVAL]);
+    assert_eq!(begun, [Duration::ZERO, Duration::ZERO, INTERVAL, 2 * INTERVAL]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -147,7 +156,7 @@ async fn no_answer_is_from_a_read_that_began_before_it_was_asked_for() {
             assert!(began >= at, "read {number} began before it was asked for");
         }
         let begun = store.begun();
-        assert!(begun.windows(2).all(|two| two[1] - two[0] >= INTERVAL), "{takes}");
+        assert!(begun.windows(3).all(|three| three[2] - three[0] >= INTERVAL), "{takes}");
     }
 }
 
@@ -155,37 +164,39 @@ async fn no_answer_is_from_a_read_that_began_before_it_was_asked_for() {
 async fn who_leaves_takes_nothing_from_those_who_stay() {
     let store = Numbered::new(10 * MOMENT);
     let (reads, key) = (store.joined(INTERVAL), key());
-    ask(&reads, key).await.unwrap();
+    spend(&reads, key).await;
     let [first, second, third] = [(); 3].map(|()| ask(&reads, key));
     sleep(MOMENT).await;
     // One before the read begins, which would have begun it, and one after that.
     first.abort();
     sleep(INTERVAL - 5 * MOMENT).await;
-    assert_eq!(store.begun().len(), 2);
+    assert_eq!(store.begun().len(), 3);
     second.abort();
-    assert_eq!(third.await.unwrap().0, 2);
-    assert_eq!(store.begun().len(), 2);
+    assert_eq!(third.await.unwrap().0, 3);
+    assert_eq!(store.begun().len(), 3);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_read_that_nobody_waits_for_does_not_begin() {
     let store = Numbered::new(MOMENT);
     let (reads, key) = (store.joined(INTERVAL), key());
-    ask(&reads, key).await.unwrap();
+    spend(&reads, key).await;
     let left = ask(&reads, key);
     sleep(MOMENT).await;
     left.abort();
     sleep(3 * INTERVAL).await;
-    assert_eq!(store.begun().len(), 1);
+    assert_eq!(store.begun().len(), 2);
     let (now, again) = (Instant::now(), ask(&reads, key).await.unwrap());
-    assert_eq!(again, (2, now + MOMENT), "it is idle again");
+    assert_eq!(again, (3, now + MOMENT), "it is idle again");
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_error_reaches_all_who_share_the_read_with_its_source() {
     let store = Numbered::failing(MOMENT);
     let (reads, key) = (store.joined(INTERVAL), key());
-    reads.get(key).await.unwrap_err();
+    for _ in 0..AT_ONCE {
+        reads.get(key).await.unwrap_err();
+    }
     let many: Vec<_> = (0..10)
         .map(|_| {
             let reads = reads.clone();
@@ -197,7 +208,7 @@ async fn an_error_reaches_all_who_share_the_read_with_its_source() {
         let source = std::error::Error::source(&*error).expect("it has one");
         assert_eq!(source.to_string(), "as the test wants it");
     }
-    assert_eq!(store.begun().len(), 2);
+    assert_eq!(store.begun().len(), 3);
 }
 
 #[tokio::test(start_paused = true)]
