@@ -1,5 +1,6 @@
 //! Behind a real nginx that puts the service under a prefix, which it strips: where a 202 points has to
 //! lead through it to the result.
+#![allow(clippy::unwrap_used, reason = "helpers outside of a test function are tests too")]
 
 mod support;
 
