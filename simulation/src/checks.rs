@@ -110,6 +110,11 @@ impl World {
         endless.map(|(_, id)| *id).collect()
     }
 
+    /// Whether an operation has not ended yet.
+    pub(crate) fn is_open(&self) -> bool {
+        self.audit.all().any(|(_, kept)| kept.closed.is_none())
+    }
+
     /// How many operations a replica parks, without those that go on for ever because another process
     /// has closed them: nobody can cancel them any more.
     pub(crate) fn places_left(&self, replica: usize) -> usize {

@@ -307,7 +307,7 @@ impl World {
             // The store's clock went on: what it was to be cancelled for was gone with it.
             CANCELED if kept.reborn => Ok(()),
             CANCELED if !kept.cancel => Err("I9: canceled, though nobody asked for it"),
-            CANCELED if worked_on_it && run.is_some_and(|run| run.state != RunState::Dropped) => {
+            CANCELED if worked_on_it && self.goes_on_at(closed.by.owner, key, request) => {
                 Err("I9: canceled, though its handler was not dropped before its end")
             }
             LOST if replays => Err("lost, though it was to be run again"),
@@ -357,12 +357,26 @@ impl World {
     /// Whether a process has made a response for an operation. With more attempts than one it need not be
     /// the last that makes it: whoever takes its own operation back has what it made before.
     fn was_answered_by(&self, owner: Owner, key: Key, request: usize) -> bool {
-        let Some((replica, start)) = self.owners.get(&owner) else { return false };
-        self.runs.of_request(request).any(|run| {
-            run.operation.is_none_or(|of| of == key)
-                && (run.replica, run.start) == (*replica, *start)
-                && run.state == RunState::Answered
-        })
+        self.states_at(owner, key, request).any(|state| state == RunState::Answered)
+    }
+
+    /// Whether a process has a handler of an operation that it has not dropped.
+    fn goes_on_at(&self, owner: Owner, key: Key, request: usize) -> bool {
+        self.states_at(owner, key, request).last().is_some_and(|state| state != RunState::Dropped)
+    }
+
+    /// What became of the runs of an operation in one process.
+    fn states_at(
+        &self,
+        owner: Owner,
+        key: Key,
+        request: usize,
+    ) -> impl Iterator<Item = RunState> + use<'_> {
+        let process = self.owners.get(&owner).copied();
+        let runs = self.runs.of_request(request).filter(move |run| {
+            run.operation.is_none_or(|of| of == key) && Some((run.replica, run.start)) == process
+        });
+        runs.map(|run| run.state)
     }
 
     fn is_response_of(&self, request: usize, status: u16, kept: &Kept) -> bool {

@@ -80,7 +80,7 @@ impl Runner {
             Err(Uncreated::Taken(record, doubt)) => {
                 drop(caller.send(Recorded::Theirs(record)));
                 if doubt == Doubt::Applied {
-                    self.bar(key, head, &encoded, shared).await;
+                    self.bar(key, head, &encoded, shared, idempotency).await;
                 }
                 return;
             }
@@ -104,14 +104,22 @@ impl Runner {
 
     /// Sees to it that an attempt which is still on its way creates nothing. It would, once the
     /// idempotency key is free again, and nobody would work on it, nor close it. So its place is taken:
-    /// by itself without the key, abandoned at once.
-    async fn bar(self: Arc<Self>, key: Key, head: Head, encoded: &Bytes, shared: Arc<Shared>) {
+    /// by itself without the key, closed at once. If the attempt was sooner, others may have found it by the
+    /// key, and been told of it: it was not begun.
+    async fn bar(
+        self: Arc<Self>,
+        key: Key,
+        head: Head,
+        encoded: &Bytes,
+        shared: Arc<Shared>,
+        idempotency: Option<[u8; 32]>,
+    ) {
         let Some(fence) = self.create_surely(key, None, encoded).await else { return };
         let hold = self.hub.hold(key, Held { fence, shared: Arc::clone(&shared) });
         let parked = Parked {
             runner: self,
             head: Box::from(&encoded[..]),
-            idempotency: None,
+            idempotency: idempotency.map(Box::new),
             shared,
             span: None,
             hold,

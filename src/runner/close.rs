@@ -71,9 +71,10 @@ impl Ending {
                 }
                 Ok(Step::Last(Written::Missing)) => match self.if_missing {
                     IfMissing::Accept => return,
-                    // An attempt that was not answered may have closed it, and its time be over.
+                    // An attempt that was not answered may have closed it, and its time be over, by a
+                    // clock that is not ours.
                     IfMissing::Recreate
-                        if saved.is_some() && Instant::now() - began >= self.retention =>
+                        if saved.is_some() && began.elapsed() + Limits::DOUBT >= self.retention =>
                     {
                         return;
                     }
