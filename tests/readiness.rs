@@ -222,7 +222,9 @@ async fn a_readiness_error_after_the_202_is_the_outcome() {
 
 #[tokio::test(start_paused = true)]
 async fn a_saturated_service_still_answers_polls() {
-    let mut app = RespondAsyncLayer::after(DEADLINE).layer(one_at_a_time());
+    // Three questions at once would wait for each other.
+    let layer = RespondAsyncLayer::builder(DEADLINE).read_interval(Duration::ZERO).build();
+    let mut app = layer.expect("the settings are valid").layer(one_at_a_time());
     let accepted = Answer::of(app.call(request(Method::POST, "/work"))).await;
     assert_eq!(accepted.status, StatusCode::ACCEPTED);
     let began = Instant::now();

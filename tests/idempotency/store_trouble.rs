@@ -177,6 +177,7 @@ async fn a_creation_that_arrives_after_the_key_was_released_and_is_joined_was_no
     elsewhere.faults().always(Verb::Create, Fault::lose_request());
     sleep(Duration::from_secs(10)).await;
     late.release();
+    settle().await;
     let joined = one.accepted("/work", "k").await;
     assert_ne!(joined.id, first.id);
     elsewhere.faults().heal();
