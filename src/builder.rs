@@ -1,22 +1,21 @@
 use std::{fmt, sync::Arc, time::Duration};
 
-use self::address::{check_path, check_public};
 use crate::{
     body::{Keep, StoredBody, Wrap},
-    dialect::{Dialect, Links, Mount, StandardDialect},
+    dialect::{Dialect, Links, Mount, StandardDialect, check_path, check_public},
     estimate::{Estimates, RouteKey},
     guard::{Guard, Keys, Routes},
     hub::Hub,
     layer::RespondAsyncLayer,
     limits::Limits,
     policy::Policy,
+    principal::Callers,
     runner::{OnError, Runner},
     signature::KeyRing,
-    status::{Hearing, Identify, Status, StatusPage},
-    store::{BoundedStore, MemoryStore, OperationStore, SharedStore},
+    status::{Hearing, Identify, Pace, PublicBaseFrom, Status, StatusPage},
+    store::{BoundedStore, JoinedReads, MemoryStore, OperationStore, SharedStore},
 };
 
-mod address;
 mod bounds;
 mod calls;
 mod error;
@@ -31,6 +30,7 @@ pub use self::error::ConfigError;
 /// | bound | default | beyond it |
 /// | --- | --- | --- |
 /// | [`max_parked`](Self::max_parked) operations of one process | 1,000 | late calls are [held](crate::Refusal) |
+/// | [`max_parked_per_caller`](Self::max_parked_per_caller) | none | late calls of that caller are held |
 /// | [`max_result_bytes`](Self::max_result_bytes) of one response | 8 MiB | the operation fails as too large |
 /// | bytes of all operations, in [`MemoryStore`] | 256 MiB | late calls are held; results wait for room |
 /// | [`max_saved_bytes`](Self::max_saved_bytes) of results that wait for the store | 64 MiB | late calls are held |
@@ -39,7 +39,10 @@ pub use self::error::ConfigError;
 /// | an `Idempotency-Key` | 255 bytes | 400 |
 /// | [`max_wait`](Self::max_wait) that `Prefer: wait` may ask for | 25 s | less is granted |
 /// | [`max_waiters`](Self::max_waiters), polls that wait | 10,000 | they are answered at once |
+/// | [`max_waiters_per_caller`](Self::max_waiters_per_caller) | none | polls of that caller are answered at once |
+/// | [`min_poll`](Self::min_poll) from an answer to the next poll | none | 429 |
 /// | [`store_timeout`](Self::store_timeout) of each store call, `create` included | 2.5 s | it counts as unavailable |
+/// | [`read_interval`](Self::read_interval) between two reads of an operation for those who poll it | 100 ms | they share the next one |
 /// | [`retention`](Self::retention) of an operation that has ended | 1 h | 404 |
 /// | [`execution_limit`](Self::execution_limit) of an operation | none | it fails as timed out |
 /// | [`body_time`](Self::body_time) of a response's body, once accepted | 15 min | it fails as timed out |
@@ -53,6 +56,7 @@ pub struct Builder<M = Wrap> {
     dialect: Arc<dyn Dialect>,
     base_path: String,
     public_base: String,
+    public_base_from: Option<PublicBaseFrom>,
     routes: Routes,
     on_error: Option<OnError>,
     keys: Keys,
@@ -89,6 +93,7 @@ impl Builder {
             dialect: Arc::new(StandardDialect::new()),
             base_path: "/operations".to_owned(),
             public_base: String::new(),
+            public_base_from: None,
             routes: Routes::Own,
             on_error: None,
             keys: Keys::default(),
@@ -115,7 +120,9 @@ impl<M> Builder<M> {
         F: Fn(StoredBody) -> B + Clone,
     {
         let Self { policy, limits, store, dialect, base_path, public_base, .. } = self;
-        let Self { routes, on_error, keys, identify, ring, page, route_key, .. } = self;
+        let Self {
+            public_base_from, routes, on_error, keys, identify, ring, page, route_key, ..
+        } = self;
         let wrap = Keep(body);
         Builder {
             policy,
@@ -124,6 +131,7 @@ impl<M> Builder<M> {
             dialect,
             base_path,
             public_base,
+            public_base_from,
             routes,
             on_error,
             keys,
@@ -165,17 +173,22 @@ impl<M> Builder<M> {
             self.on_error,
         );
         let max_wait = policy.max_wait;
+        let reads = JoinedReads::new(store.clone(), self.limits.read_interval);
         let (identify, ring, hearing) = (self.identify, self.ring, Hearing::default());
         let status = Status {
             store,
+            reads,
             hub,
             dialect,
             mount,
             links,
+            public_base_from: self.public_base_from,
             max_wait,
             estimates,
             identify,
             hearing,
+            waiters: Arc::new(Callers::new(self.limits.waiters_per_caller)),
+            pace: Pace::new(self.limits.min_poll),
             ring,
             page: self.page,
         };

@@ -12,13 +12,15 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
+use tokio::time::Instant;
 use tower_service::Service;
 
 use crate::{
     body::{BoxError, RequestBody, StoredBody, WrapBody},
-    call::{Call, Facts, Kind, OwnedCall, Progress, Upload},
+    call::{Call, Kind, OwnedCall, Progress, Upload},
     guard::Guard,
     limits::Refusal,
+    observability::{self, Cause},
     operation::Snapshot,
     runner::{Acceptance, Entry, Recorded, Ward},
     timer::Timer,
@@ -48,9 +50,9 @@ pin_project! {
         // The deadline has not come, or the request is still being read.
         Racing { race: Race<S, B>, #[pin] timer: Timer },
         // The deadline has come, and the operation is being recorded.
-        Accepting { race: Race<S, B>, acceptance: Acceptance, #[pin] patience: Timer },
+        Accepting { race: Race<S, B>, late: Late, acceptance: Acceptance, #[pin] patience: Timer },
         // The call could not be accepted, so its caller waits.
-        Held { call: OwnedCall<S, B> },
+        Held { call: OwnedCall<S, B>, late: Late },
         // The call has a key.
         Keyed { answer: KeyedAnswer<S::Error> },
         // The request asks for an operation.
@@ -59,6 +61,9 @@ pin_project! {
         Ended,
     }
 }
+
+/// Since when a call is late, if it is.
+type Late = Option<Instant>;
 
 /// An answer of the layer itself.
 pub(crate) type Answer = Pin<Box<dyn Future<Output = Response<StoredBody>> + Send>>;
@@ -89,7 +94,7 @@ where
 
     /// Never deferred either, but carried on if its caller leaves.
     pub(crate) fn held(call: OwnedCall<S, B>, wrap: M) -> Self {
-        Self { state: State::Held { call }, wrap }
+        Self { state: State::Held { call, late: None }, wrap }
     }
 
     #[inline]
@@ -132,7 +137,7 @@ where
                 }
 
                 // Racing => (Racing | Accepting | Held | answered)
-                StateProj::Racing { race, timer } => {
+                StateProj::Racing { race, mut timer } => {
                     match race.call.poll(cx) {
                         Poll::Ready(output) if race.defers(&output) => race.call.put_back(output),
                         Poll::Ready(output) => {
@@ -141,17 +146,18 @@ where
                         Poll::Pending => {
                             race.guard.runner.begin();
                             if !race.wants_deferral(cx) {
-                                ready!(timer.poll(cx));
+                                ready!(timer.as_mut().poll(cx));
                             }
                             ready!(race.poll_upload(cx));
                         }
                     }
+                    let late = timer.elapsed();
                     let StateOwned::Racing { race, .. } =
                         state.as_mut().project_replace(State::Ended)
                     else {
                         unreachable!("it was racing")
                     };
-                    match race.accept() {
+                    match race.accept(late) {
                         ControlFlow::Continue(next) => state.set(next),
                         ControlFlow::Break(rejected) => {
                             return Poll::Ready(Ok(rejected.map(|body| wrap.stored(body))));
@@ -160,10 +166,12 @@ where
                 }
 
                 // Accepting => (Accepting | Held | answered | accepted)
-                StateProj::Accepting { race, acceptance, patience } => {
+                StateProj::Accepting { race, late, acceptance, patience } => {
                     match race.call.poll(cx) {
                         Poll::Ready(output) if race.defers(&output) => race.call.put_back(output),
                         Poll::Ready(output) => {
+                            observability::held(Cause::Overtaken);
+                            observability::answered(*late);
                             return Poll::Ready(output.map(|r| r.map(|body| wrap.passed(body))));
                         }
                         Poll::Pending => {}
@@ -178,14 +186,14 @@ where
                             }
                         },
                     };
-                    let StateOwned::Accepting { race, .. } =
+                    let StateOwned::Accepting { race, late, .. } =
                         state.as_mut().project_replace(State::Ended)
                     else {
                         unreachable!("it was accepting")
                     };
                     let answer = match accepted {
-                        Some(ward) => race.carry(ward),
-                        None => match race.refuse() {
+                        Some(ward) => race.carry(ward, late),
+                        None => match race.refuse(Cause::StoreUnavailable, late) {
                             ControlFlow::Continue(held) => {
                                 state.set(held);
                                 continue;
@@ -196,8 +204,9 @@ where
                     return Poll::Ready(Ok(answer.map(|body| wrap.stored(body))));
                 }
 
-                StateProj::Held { call } => {
+                StateProj::Held { call, late } => {
                     let output = ready!(call.poll(cx));
+                    observability::answered(*late);
                     return Poll::Ready(output.map(|r| r.map(|body| wrap.passed(body))));
                 }
 
@@ -268,25 +277,34 @@ where
     }
 
     /// Records the operation, if there is room for it.
-    fn accept(mut self) -> ControlFlow<Response<StoredBody>, State<S, B>> {
-        let Some(space) = self.guard.runner.parking().enter() else {
-            return self.refuse();
+    fn accept(mut self, late: Late) -> ControlFlow<Response<StoredBody>, State<S, B>> {
+        let who = self.call.facts().principal.as_ref();
+        let space = match self.guard.runner.parking().enter(who) {
+            Ok(space) => space,
+            Err(cause) => return self.refuse(cause, late),
         };
-        let Some(shared) = self.call.claim() else { return self.refuse() };
+        let Some(shared) = self.call.claim() else {
+            return self.refuse(Cause::StoreUnavailable, late);
+        };
         let facts = self.call.facts();
         let (head, span) = (facts.head(&shared, None), facts.span.clone());
         let entry = Entry { shared, head, idempotency: None, space: Some(space), span };
         let runner = &self.guard.runner;
         let patience = Timer::after(runner.limits().store_timeout);
         let acceptance = runner.accept(entry);
-        ControlFlow::Continue(State::Accepting { race: self, acceptance, patience })
+        ControlFlow::Continue(State::Accepting { race: self, late, acceptance, patience })
     }
 
     /// The call cannot be accepted.
-    fn refuse(self) -> ControlFlow<Response<StoredBody>, State<S, B>> {
+    fn refuse(self, cause: Cause, late: Late) -> ControlFlow<Response<StoredBody>, State<S, B>> {
         match self.guard.runner.limits().refusal {
-            Refusal::Hold => ControlFlow::Continue(State::Held { call: self.call }),
+            Refusal::Hold => {
+                observability::held(cause);
+                ControlFlow::Continue(State::Held { call: self.call, late })
+            }
             Refusal::Reject => {
+                observability::refused(cause);
+                observability::answered(late);
                 self.call.discard();
                 ControlFlow::Break(self.guard.status.refused())
             }
@@ -294,10 +312,10 @@ where
     }
 
     /// The operation is recorded: its caller is told, and the call carried on.
-    fn carry(self, ward: Box<Ward>) -> Response<StoredBody> {
+    fn carry(self, ward: Box<Ward>, late: Late) -> Response<StoredBody> {
+        observability::answered(late);
         let operation = Snapshot::accepted(ward.shared().new_id(), ward.head().clone());
-        let Facts { kind, applied, .. } = *self.call.facts();
-        let answer = self.guard.accepted(kind, &operation, applied);
+        let answer = self.guard.accepted(self.call.facts(), &operation);
         ward.carry(self.call.into_inner());
         answer
     }

@@ -7,13 +7,13 @@ use tracing::warn;
 
 use crate::{
     body::StoredBody,
-    call::Kind,
+    call::{Facts, Kind},
     deferral::Deferral,
     dialect::Route,
     idempotency::{Duplicate, Idempotency, IdempotencyKey, InvalidKey},
+    observability,
     operation::Snapshot,
     policy::{Decision, Policy, Scan},
-    preference::Preference,
     principal::Principal,
     request::RequestHead,
     runner::Runner,
@@ -95,15 +95,12 @@ impl Guard {
     }
 
     /// The answer to a call that was accepted.
-    pub(crate) fn accepted(
-        &self,
-        kind: Kind,
-        operation: &Snapshot,
-        applied: Preference,
-    ) -> Response<StoredBody> {
-        match kind {
-            Kind::Late | Kind::Eager => self.status.accepted(operation, applied),
-            Kind::Redirected => self.status.redirected(operation, applied),
+    pub(crate) fn accepted(&self, facts: &Facts, operation: &Snapshot) -> Response<StoredBody> {
+        observability::deferred();
+        let (applied, public) = (facts.applied, facts.public_base.as_ref());
+        match facts.kind {
+            Kind::Late | Kind::Eager => self.status.accepted(operation, applied, public),
+            Kind::Redirected => self.status.redirected(operation, applied, public),
         }
     }
 

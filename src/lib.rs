@@ -74,6 +74,9 @@
 //! - [`KeyRing`] signs the URLs of operations.
 //! - [`StatusService`] answers for operations where the layer cannot.
 //!
+//! The [`guide`] says when to use this and when not, and how to choose a deadline, write handlers, secure the
+//! URLs, and come here from "202 and poll" written by hand.
+//!
 //! # Where it belongs
 //!
 //! Outermost, or nearly, so that it sees every poll. In axum, wrap the finished router, as above.
@@ -96,68 +99,9 @@
 //! # Who may look
 //!
 //! The URLs of operations are routes of the layer, not of the application: authentication inside the layer,
-//! such as a `route_layer` or an extractor of a handler, does not see who polls. There are two right ways.
-//!
-//! *Authentication outside*, so that it looks at polls too; and [`Builder::principal`] says whose an operation
-//! is, by what it has left. To all others the operation does not exist:
-//!
-//! ```
-//! use std::time::Duration;
-//! use axum::{Router, extract::Request, http::StatusCode, middleware, response::Response, routing::post};
-//! use tower::{Layer, ServiceBuilder};
-//! use tower_respond_async::RespondAsyncLayer;
-//!
-//! #[derive(Clone)]
-//! struct User(String);
-//!
-//! async fn authenticate(mut request: Request, next: middleware::Next) -> Result<Response, StatusCode> {
-//!     // ... a token is checked ...
-//!     # let name = "alice".to_owned();
-//!     request.extensions_mut().insert(User(name));
-//!     Ok(next.run(request).await)
-//! }
-//!
-//! let respond_async = RespondAsyncLayer::builder(Duration::from_secs(2))
-//!     .principal(|request| request.extensions.get().map(|User(name)| name.as_str().into()))
-//!     .build()?;
-//! let routes = Router::new().route("/reports", post(|| async { "done" }));
-//! // The first is the outermost.
-//! let guarded = ServiceBuilder::new()
-//!     .layer(middleware::from_fn(authenticate))
-//!     .service(Router::new().fallback_service(respond_async.layer(routes)));
-//! let app: Router = Router::new().fallback_service(guarded);
-//! # drop(app);
-//! # Ok::<(), tower_respond_async::ConfigError>(())
-//! ```
-//!
-//! *Signed URLs*, where those who poll cannot be authenticated as those who call are, or authentication has to
-//! stay inside: only a URL that this layer, or another replica with the same secret, has handed out is
-//! answered, for what it allows and until it is over ([`Builder::signed_urls`]):
-//!
-//! ```
-//! use std::time::Duration;
-//! use axum::{Router, extract::Request, http::StatusCode, middleware, response::Response, routing::post};
-//! use tower::Layer;
-//! use tower_respond_async::{KeyRing, RespondAsyncLayer};
-//!
-//! async fn authenticate(request: Request, next: middleware::Next) -> Result<Response, StatusCode> {
-//!     // ... a token is checked ...
-//!     Ok(next.run(request).await)
-//! }
-//!
-//! # let secret = [7; 32];
-//! let respond_async = RespondAsyncLayer::builder(Duration::from_secs(2))
-//!     .signed_urls(KeyRing::new([secret])?)
-//!     .build()?;
-//! let routes = Router::new()
-//!     .route("/reports", post(|| async { "done" }))
-//!     .route_layer(middleware::from_fn(authenticate));
-//! let app: Router = Router::new().fallback_service(respond_async.layer(routes));
-//! # drop(app);
-//! # Ok::<(), tower_respond_async::ConfigError>(())
-//! ```
-//!
-//! Both together are stricter than each. With neither, whoever knows an id may do everything.
+//! such as a `route_layer` or an extractor of a handler, does not see who polls. There are two right ways:
+//! authentication outside of it, with [`Builder::principal`] to say whose an operation is, and
+//! [`Builder::signed_urls`]. [`guide::securing`] shows both. With neither, whoever knows an id may do everything.
 //!
 //! # Examples
 //!
@@ -244,6 +188,7 @@ mod future;
 #[doc(hidden)]
 pub mod fuzzing;
 mod guard;
+pub mod guide;
 mod handle;
 mod headers;
 mod hub;
@@ -251,6 +196,7 @@ mod idempotency;
 mod keyed;
 mod layer;
 mod limits;
+pub mod observability;
 mod operation;
 pub mod policy;
 mod preference;

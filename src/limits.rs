@@ -8,11 +8,19 @@ use crate::headers::Cookies;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) parked: usize,
+    /// As many as there are, if `None`.
+    pub(crate) parked_per_caller: Option<usize>,
     pub(crate) result_bytes: usize,
     pub(crate) saved_bytes: usize,
     pub(crate) early_body: usize,
     pub(crate) waiters: usize,
+    /// As many as there are, if `None`.
+    pub(crate) waiters_per_caller: Option<usize>,
+    /// How soon a caller may ask again after an answer; as soon as it likes, if zero.
+    pub(crate) min_poll: Duration,
     pub(crate) store_timeout: Duration,
+    /// How often an operation is read at most for those who ask for it; as often as they ask, if zero.
+    pub(crate) read_interval: Duration,
     pub(crate) retention: Duration,
     pub(crate) lease: Duration,
     pub(crate) body_time: Duration,
@@ -51,11 +59,15 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             parked: 1_000,
+            parked_per_caller: None,
             result_bytes: 8 << 20,
             saved_bytes: 64 << 20,
             early_body: 64 << 10,
             waiters: 10_000,
+            waiters_per_caller: None,
+            min_poll: Duration::ZERO,
             store_timeout: Duration::from_millis(2_500),
+            read_interval: Duration::from_millis(100),
             retention: Duration::from_secs(3_600),
             lease: Duration::from_secs(15),
             body_time: Duration::from_secs(900),

@@ -5,6 +5,10 @@ use std::fmt;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+mod callers;
+
+pub(crate) use self::callers::{Callers, Share};
+
 /// Who a request comes from: what the application calls its callers, such as a user's or a tenant's
 /// id.
 ///

@@ -207,6 +207,7 @@ where
             }
         };
         facts.kept = self.guard.runner.keep(&head);
+        facts.public_base = self.guard.status.public_base(&head);
         if scan.keyed {
             match self.guard.key(&head, facts.principal.as_ref()) {
                 Ok(None) => {}

@@ -15,7 +15,7 @@ pin_project! {
         // A call that is answered at once never gets further than this.
         Unarmed { after: Duration },
         Armed { #[pin] sleep: Sleep },
-        Elapsed,
+        Elapsed { deadline: Instant },
     }
 }
 
@@ -33,6 +33,14 @@ impl Timer {
         Self::Unarmed { after }
     }
 
+    /// When it ended, if it has.
+    pub(crate) fn elapsed(&self) -> Option<Instant> {
+        match self {
+            Self::Elapsed { deadline } => Some(*deadline),
+            Self::Unarmed { .. } | Self::Armed { .. } => None,
+        }
+    }
+
     /// Arms the timer at the first poll; ready from its end on.
     pub(crate) fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         loop {
@@ -44,12 +52,13 @@ impl Timer {
                 }
                 // Armed => (Armed | Elapsed)
                 TimerProj::Armed { sleep } => {
+                    let deadline = sleep.deadline();
                     if sleep.poll(cx).is_pending() {
                         return Poll::Pending;
                     }
-                    self.set(Self::Elapsed);
+                    self.set(Self::Elapsed { deadline });
                 }
-                TimerProj::Elapsed => return Poll::Ready(()),
+                TimerProj::Elapsed { .. } => return Poll::Ready(()),
             }
         }
     }

@@ -17,7 +17,7 @@ use http_body_util::{BodyExt, Empty, Full};
 use tokio::runtime::{Builder, Runtime};
 use tower_layer::Layer;
 use tower_respond_async::{
-    Handle, OperationId, RespondAsync, RespondAsyncLayer,
+    Handle, KeyRing, OperationId, RespondAsync, RespondAsyncLayer,
     store::{OperationStore, SharedStore},
 };
 use tower_service::Service;
@@ -26,6 +26,12 @@ use tower_service::Service;
 pub(crate) struct Lot {
     service: RespondAsync<Endless>,
     pub(crate) handle: Handle,
+}
+
+/// Whether references are signed.
+pub(crate) enum Urls {
+    Plain,
+    Signed(KeyRing),
 }
 
 /// Answers nothing.
@@ -47,12 +53,21 @@ const BATCH: usize = 200;
 
 impl Lot {
     pub(crate) fn new(store: impl OperationStore) -> Self {
-        let layer = RespondAsyncLayer::builder(Duration::ZERO)
+        Self::with_urls(store, Urls::Plain)
+    }
+
+    pub(crate) fn with_urls(store: impl OperationStore, urls: Urls) -> Self {
+        let builder = RespondAsyncLayer::builder(Duration::ZERO)
             .store(SharedStore::new(store))
             .max_parked(usize::MAX)
             .max_waiters(usize::MAX)
-            .build()
-            .expect("the settings are valid");
+            // What is measured is one poll after the other, which would otherwise wait for their turn.
+            .read_interval(Duration::ZERO);
+        let builder = match urls {
+            Urls::Plain => builder,
+            Urls::Signed(ring) => builder.signed_urls(ring),
+        };
+        let layer = builder.build().expect("the settings are valid");
         Self { service: layer.layer(Endless), handle: layer.handle() }
     }
 
@@ -116,9 +131,13 @@ impl Lot {
 
 /// What a plain client asks with.
 pub(crate) fn ask(method: Method, id: OperationId) -> Request<Empty<Bytes>> {
+    ask_at(method, &format!("/operations/{id}"))
+}
+
+pub(crate) fn ask_at(method: Method, url: &str) -> Request<Empty<Bytes>> {
     let mut request = Request::new(Empty::new());
     *request.method_mut() = method;
-    *request.uri_mut() = format!("/operations/{id}").parse().expect("a path");
+    *request.uri_mut() = url.parse().expect("a path");
     let headers = request.headers_mut();
     headers.insert(header::HOST, HeaderValue::from_static("api.example.com"));
     headers.insert(header::USER_AGENT, HeaderValue::from_static("parked/1.0"));

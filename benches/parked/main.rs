@@ -4,7 +4,7 @@
 //! ```text
 //! cargo bench --bench parked                      everything, up to a million operations
 //! cargo bench --bench parked -- --quick           up to a hundred thousand
-//! cargo bench --bench parked -- bytes polls       these parts only; also: expiry, waiters
+//! cargo bench --bench parked -- bytes polls       these parts only; also: expiry, waiters, signatures
 //! ```
 //!
 //! Each figure comes from a fresh process. Bytes, allocations and instructions (valgrind's
@@ -20,6 +20,7 @@ mod keys;
 mod lot;
 mod memory;
 mod polls;
+mod signatures;
 mod sizes;
 #[path = "../support/mod.rs"]
 mod support;
@@ -42,11 +43,12 @@ use self::{
 /// A part of the table, which adds its own lines.
 type Part = fn(&Sizes, &mut Table) -> Result<(), Skipped>;
 
-const PARTS: [(&str, Part); 4] = [
+const PARTS: [(&str, Part); 5] = [
     ("bytes", bytes::add_to),
     ("polls", polls::add_to),
     ("expiry", expiry::add_to),
     ("waiters", waiters::add_to),
+    ("signatures", signatures::add_to),
 ];
 
 fn main() {

@@ -7,6 +7,7 @@ use allocation_counter::opt_out;
 use crate::{
     bytes::{self, Kept},
     expiry, polls,
+    signatures::{self, Asked},
     support::again::{Skipped, again},
     waiters,
 };
@@ -30,9 +31,11 @@ pub(crate) enum Task {
     WaitersRun,
     /// Bytes per operation and per waiter.
     WaiterBytes,
+    /// Requests with callgrind counting; the second number is how many.
+    Signatures(Asked),
 }
 
-const ALL: [(&str, Task); 10] = [
+const ALL: [(&str, Task); 15] = [
     ("bytes-bare", Task::Bytes(Kept::Bare)),
     ("bytes-layer", Task::Bytes(Kept::Layer)),
     ("bytes-all", Task::Bytes(Kept::All)),
@@ -43,6 +46,11 @@ const ALL: [(&str, Task); 10] = [
     ("waiters-of-each", Task::WaitersOfEach),
     ("waiters-run", Task::WaitersRun),
     ("waiter-bytes", Task::WaiterBytes),
+    ("asked-plain", Task::Signatures(Asked::Plain)),
+    ("asked-signed", Task::Signatures(Asked::Signed)),
+    ("asked-unknown", Task::Signatures(Asked::Unknown)),
+    ("asked-made-up", Task::Signatures(Asked::MadeUp)),
+    ("asked-store", Task::Signatures(Asked::Store)),
 ];
 
 // === impl Task ===
@@ -96,6 +104,7 @@ impl Task {
                 Self::WaitersOfOne => waiters::of_one(operations),
                 Self::WaitersOfEach => waiters::of_each(operations),
                 Self::WaitersRun => waiters::run(operations),
+                Self::Signatures(asked) => signatures::run(asked, operations, repeat),
                 Self::Bytes(_) | Self::WaiterBytes => unreachable!("they count"),
             }),
         }

@@ -13,6 +13,8 @@ pub(crate) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwar
 pub(crate) const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 pub(crate) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
+pub(crate) const X_FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
+
 /// The scheme that callers reach this proxy with: it doesn't speak TLS.
 const SCHEME: &str = "http";
 
@@ -28,6 +30,15 @@ pub(crate) fn append(headers: &mut HeaderMap, caller: Option<IpAddr>, host: Opti
     }
     append_to_list(headers, X_FORWARDED_PROTO, SCHEME);
     append_to_list(headers, FORWARDED, &element(caller, host));
+}
+
+/// Takes away what a caller said who is not believed.
+pub(crate) fn forget(headers: &mut HeaderMap) {
+    for name in
+        [X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, X_FORWARDED_PREFIX, FORWARDED]
+    {
+        headers.remove(name);
+    }
 }
 
 /// One `forwarded-element` (RFC 7239 section 4).
@@ -137,6 +148,20 @@ mod tests {
         append(&mut headers, Some(caller), None);
         assert_eq!(headers[X_FORWARDED_FOR], "192.0.2.43");
         assert_eq!(headers[FORWARDED], "for=192.0.2.43;proto=http");
+    }
+
+    #[test]
+    fn nothing_is_left_of_what_a_caller_said_who_is_not_believed() {
+        let mut headers = HeaderMap::new();
+        let names = [X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, X_FORWARDED_PREFIX];
+        for name in names.into_iter().chain([FORWARDED]) {
+            headers.append(&name, HeaderValue::from_static("evil"));
+            headers.append(&name, HeaderValue::from_static("evil"));
+        }
+        forget(&mut headers);
+        append(&mut headers, Some(CALLER), None);
+        assert!(!format!("{headers:?}").contains("evil"), "{headers:?}");
+        assert_eq!(headers[X_FORWARDED_FOR], "192.0.2.43");
     }
 
     #[test]

@@ -9,7 +9,8 @@
 //! 3. [`proxy`] rewrites the header fields that change at each hop and sends the request on;
 //! 4. [`upstream`] holds the connections to the server behind.
 //!
-//! [`store`] is where operations are kept, and [`signing`] reads what their URLs are signed with.
+//! [`store`] is where operations are kept, [`signing`] reads what their URLs are signed with, and [`metrics`] says
+//! how all of it fares.
 //!
 //! Nothing here buffers a body. The binary is the product; this library exists for its tests, and its
 //! interface may change in any release.
@@ -17,6 +18,7 @@
 pub mod calls;
 mod forwarded;
 mod headers;
+pub mod metrics;
 pub mod options;
 pub mod principal;
 mod problem;
@@ -25,4 +27,5 @@ pub mod server;
 pub mod signals;
 pub mod signing;
 pub mod store;
+pub mod trusted;
 pub mod upstream;

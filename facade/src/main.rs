@@ -2,15 +2,17 @@
 
 use std::error::Error;
 use std::io::{self, IsTerminal, Write};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use hyper::body::Incoming;
+use respond_async_facade::metrics::{self, Metrics};
 use respond_async_facade::options::Options;
 use respond_async_facade::proxy::Proxy;
-use respond_async_facade::server;
+use respond_async_facade::server::{self, Connections};
 use respond_async_facade::signals::Signals;
 use respond_async_facade::store;
 use respond_async_facade::upstream::Upstream;
@@ -64,10 +66,13 @@ async fn run(options: &Options, layer: &RespondAsyncLayer) -> io::Result<ExitCod
     let listener = TcpListener::bind(options.listen).await.map_err(|error| {
         io::Error::new(error.kind(), format!("cannot listen on {}: {error}", options.listen))
     })?;
+    if let Some(address) = options.metrics {
+        serve_metrics(address).await?;
+    }
     let handle = layer.handle();
-    let proxy = Proxy::new(Upstream::new(options.upstream.clone()));
+    let proxy = Proxy::new(Upstream::new(options.upstream.clone())).trusting(options.trusted());
     if let Some(policy) = options.replay() {
-        let proxy = Proxy::new(Upstream::new(options.upstream.clone()));
+        let proxy = Proxy::new(Upstream::new(options.upstream.clone())).trusting(options.trusted());
         handle.replay_on::<Incoming, _, _>(proxy, policy);
     }
     // Not with the first late call: what a former process has left is waited for.
@@ -108,6 +113,18 @@ async fn run(options: &Options, layer: &RespondAsyncLayer) -> io::Result<ExitCod
             Ok(ExitCode::FAILURE)
         }
     }
+}
+
+/// Serves what is recorded from now on, until the process ends.
+async fn serve_metrics(address: SocketAddr) -> io::Result<()> {
+    let listener = metrics::listen(address).await?;
+    let metrics = Metrics::record().map_err(io::Error::other)?;
+    tracing::info!("metrics are served on http://{}/metrics", listener.local_addr()?);
+    tokio::spawn(metrics.clone().keep_up());
+    tokio::spawn(async {
+        let _: Connections = server::serve(listener, metrics, std::future::pending()).await;
+    });
+    Ok(())
 }
 
 /// The line that says that connections are accepted: other programs wait for it.

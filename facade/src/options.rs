@@ -1,6 +1,8 @@
 //! The command line, and what it makes of the layer.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
@@ -14,8 +16,10 @@ use tower_respond_async::{
 
 use crate::calls::Calls;
 use crate::principal;
+use crate::proxy::Peer;
 use crate::signing;
 use crate::store::{self, Authorities, StoreUrl, StoreUrlParser};
+use crate::trusted::{self, Network, Trusted};
 use crate::upstream::Address;
 
 /// A reverse proxy that answers slow HTTP calls with 202 Accepted and keeps their response to be
@@ -71,6 +75,12 @@ pub struct Options {
     #[arg(long, value_name = "URL")]
     pub public_base: Option<String>,
 
+    /// A proxy in front, by its network (192.0.2.0/24) or address, that says under which URL its callers
+    /// reach this one: by Forwarded, or by X-Forwarded-Host, -Proto and -Prefix. It has to write these fields
+    /// itself, whatever its callers send. Can be given several times
+    #[arg(long, value_name = "CIDR")]
+    pub trust_proxy: Vec<Network>,
+
     /// The longest time for which `Prefer: wait=N` holds a call or a poll, and for which each of eight
     /// redirects does
     #[arg(long, value_name = "DURATION", default_value = "25s", value_parser = humantime::parse_duration)]
@@ -80,13 +90,28 @@ pub struct Options {
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = humantime::parse_duration)]
     pub retention: Duration,
 
-    /// Seconds between two polls, as told by Retry-After
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
-    pub retry_after: Option<u64>,
+    /// When pollers are told to ask again by Retry-After: when it is worth while, as far as can be learned
+    /// from earlier operations and reported progress; or always after so many seconds
+    #[arg(long, value_name = "auto|SECONDS", default_value = "auto")]
+    pub retry_after: RetryAfterOption,
 
     /// The most operations that run at once; further late calls stay synchronous
     #[arg(long, value_name = "N")]
     pub max_parked: Option<usize>,
+
+    /// The most operations of one caller that run at once; of callers whom --principal-header names
+    #[arg(long, value_name = "N", requires = "principal_header")]
+    pub max_parked_per_caller: Option<usize>,
+
+    /// The most polls of one caller that wait at once, further ones are answered directly; of callers
+    /// whom --principal-header names
+    #[arg(long, value_name = "N", requires = "principal_header")]
+    pub max_waiters_per_caller: Option<usize>,
+
+    /// Refuses a caller with 429 that asks for a running operation again sooner than this after an
+    /// answer. Without --principal-header all who ask for one operation are one caller
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub min_poll: Option<Duration>,
 
     /// The largest body that is kept of a late response; an operation whose response is larger
     /// fails
@@ -163,6 +188,11 @@ pub struct Options {
     #[arg(long, value_name = "NAME")]
     pub replay_header: Vec<HeaderName>,
 
+    /// Address and port on which Prometheus finds /metrics; nothing is served there by default. Whoever can
+    /// reach it can read it
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub metrics: Option<SocketAddr>,
+
     /// How long running operations may take to end after SIGTERM or SIGINT
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
     pub drain: Duration,
@@ -186,6 +216,15 @@ pub enum IdempotencyOption {
     Principal,
     /// All; callers who are not named share their keys.
     Anonymous,
+}
+
+/// `--retry-after`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetryAfterOption {
+    /// As the layer estimates.
+    Auto,
+    /// Always so many seconds, at least one.
+    Seconds(NonZeroU32),
 }
 
 /// `--pending`.
@@ -236,6 +275,13 @@ impl Options {
         if let Some(public_base) = &self.public_base {
             builder = builder.public_base(public_base);
         }
+        let trusted = self.trusted();
+        if !trusted.is_empty() {
+            builder = builder.public_base_from(move |request| {
+                let Peer(peer) = request.extensions.get()?;
+                trusted.contains(peer.ip()).then(|| trusted::public_base(request.headers))?
+            });
+        }
         if let Some(field) = self.principal_header.clone() {
             builder = builder.principal(move |request| principal::named(request, &field));
         }
@@ -247,6 +293,15 @@ impl Options {
         }
         if let Some(max_parked) = self.max_parked {
             builder = builder.max_parked(max_parked);
+        }
+        if let Some(most) = self.max_parked_per_caller {
+            builder = builder.max_parked_per_caller(most);
+        }
+        if let Some(most) = self.max_waiters_per_caller {
+            builder = builder.max_waiters_per_caller(most);
+        }
+        if let Some(min_poll) = self.min_poll {
+            builder = builder.min_poll(min_poll);
         }
         if let Some(max_result_bytes) = self.max_result_bytes {
             builder = builder.max_result_bytes(max_result_bytes);
@@ -264,6 +319,12 @@ impl Options {
                 .max_attempts(self.replay_attempts)
                 .headers(fields)
         })
+    }
+
+    /// The proxies in front that are believed.
+    #[must_use]
+    pub fn trusted(&self) -> Trusted {
+        Trusted::from(self.trust_proxy.as_slice())
     }
 
     /// Redirects what is listed, and defers everything else as without the list.
@@ -286,9 +347,23 @@ impl Options {
         let dialect =
             StandardDialect::new().pending(self.pending.into()).complete(self.complete.into());
         match self.retry_after {
-            Some(seconds) => dialect.retry_after(Duration::from_secs(seconds)),
-            None => dialect,
+            RetryAfterOption::Seconds(seconds) => {
+                dialect.retry_after(Duration::from_secs(seconds.get().into()))
+            }
+            RetryAfterOption::Auto => dialect,
         }
+    }
+}
+
+impl FromStr for RetryAfterOption {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "auto" {
+            return Ok(Self::Auto);
+        }
+        let seconds = text.parse().map_err(|_| "expected `auto` or whole seconds, at least 1")?;
+        Ok(Self::Seconds(seconds))
     }
 }
 
@@ -331,145 +406,4 @@ impl From<CompleteOption> for Complete {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-    use clap::error::ErrorKind;
-    use http::Request;
-    use tower_respond_async::store::MemoryStore;
-
-    use super::*;
-
-    fn memory() -> SharedStore {
-        SharedStore::new(MemoryStore::new())
-    }
-
-    fn parse(arguments: &[&str]) -> Result<Options, clap::Error> {
-        let upstream = ["respond-async-facade", "--upstream", "http://127.0.0.1:9000"];
-        Options::try_parse_from(upstream.iter().chain(arguments))
-    }
-
-    #[test]
-    fn the_command_line_is_consistent() {
-        Options::command().debug_assert();
-    }
-
-    #[test]
-    fn the_upstream_alone_is_enough() {
-        let options = parse(&[]).unwrap();
-        assert_eq!(options.listen, "127.0.0.1:8080".parse().unwrap());
-        assert_eq!(options.after, Duration::from_secs(2));
-        assert_eq!(options.drain, Duration::from_secs(30));
-        let methods = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
-        assert_eq!(options.methods, methods);
-        assert_eq!(options.pending, PendingOption::Accepted);
-        assert!(matches!(options.store, StoreUrl::Memory));
-        assert!(options.replay().is_none());
-        assert!(options.layer(memory()).is_ok());
-    }
-
-    #[test]
-    fn every_option_is_understood() {
-        let options = parse(&[
-            "--listen",
-            "[::1]:0",
-            "--after",
-            "500ms",
-            "--defer",
-            "asked",
-            "--methods",
-            "POST,GET",
-            "--redirect",
-            "GET:/reports",
-            "--redirect",
-            "POST:/",
-            "--base-path",
-            "/jobs",
-            "--public-base",
-            "https://api.example.com",
-            "--max-wait",
-            "5s",
-            "--retention",
-            "10m",
-            "--retry-after",
-            "3",
-            "--max-parked",
-            "10",
-            "--pending",
-            "200",
-            "--complete",
-            "303",
-            "--idempotency",
-            "anonymous",
-            "--principal-header",
-            "X-User",
-            "--store",
-            "redis://127.0.0.1/",
-            "--lease",
-            "3s",
-            "--store-timeout",
-            "1s",
-            "--replay",
-            "POST:/reports",
-            "--replay-attempts",
-            "5",
-            "--replay-header",
-            "X-Tenant",
-            "--drain",
-            "1s",
-        ])
-        .unwrap();
-        assert_eq!(options.after, Duration::from_millis(500));
-        assert_eq!(options.defer, DeferOption::Asked);
-        assert_eq!(options.methods, [Method::POST, Method::GET]);
-        assert_eq!(options.redirect, ["GET:/reports", "POST:/"].map(|text| text.parse().unwrap()));
-        assert_eq!(options.pending, PendingOption::Ok);
-        assert_eq!(options.complete, CompleteOption::SeeOther);
-        assert_eq!(options.idempotency, IdempotencyOption::Anonymous);
-        assert_eq!(options.replay, ["POST:/reports".parse().unwrap()]);
-        assert_eq!((options.replay_attempts, options.replay_header.len()), (5, 1));
-        assert!(options.replay().is_some());
-        assert_eq!(options.principal_header, Some(HeaderName::from_static("x-user")));
-        assert!(matches!(options.store, StoreUrl::Redis(_)));
-        assert!(options.layer(memory()).is_ok());
-    }
-
-    #[test]
-    fn what_is_listed_is_redirected_and_all_else_deferred_as_without_the_list() {
-        let listed = ["--redirect", "GET:/reports", "--redirect", "PUT:/", "--after", "3s"];
-        let after = Duration::from_secs(3);
-        for (extra, post) in [
-            (&[][..], Deferral::After(after)),
-            (&["--methods", "PATCH"][..], Deferral::Never),
-            (&["--defer", "asked"][..], Deferral::Never),
-        ] {
-            let policy = parse(&[&listed, extra].concat()).unwrap().policy();
-            let decide = |method, path, prefer| {
-                let request = Request::builder().method(method).uri(path).header("prefer", prefer);
-                policy(&RequestHead::from(&request.body(()).unwrap()))
-            };
-            for (method, path) in [(Method::GET, "/reports/7"), (Method::PUT, "/x")] {
-                assert_eq!(decide(method, path, "wait=1"), Deferral::Redirect(after), "{extra:?}");
-            }
-            assert_eq!(decide(Method::POST, "/reports", "wait=1"), post, "{extra:?}");
-            assert_eq!(decide(Method::GET, "/reportsx", "wait=1"), Deferral::Never, "{extra:?}");
-            for method in [Method::POST, Method::GET] {
-                let asked = decide(method, "/reportsx", "respond-async");
-                assert_eq!(asked, Deferral::After(after), "{extra:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_lease_shorter_than_three_store_calls_is_refused() {
-        let options = parse(&["--lease", "2s"]).unwrap();
-        assert!(options.layer(memory()).is_err());
-        let options = parse(&["--lease", "2s", "--store-timeout", "600ms"]).unwrap();
-        assert!(options.layer(memory()).is_ok());
-    }
-
-    #[test]
-    fn a_number_without_a_unit_is_not_a_duration() {
-        let error = parse(&["--after", "2"]).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::ValueValidation);
-    }
-}
+mod tests;

@@ -15,6 +15,7 @@ use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use tower_service::Service;
 
+use crate::trusted::Trusted;
 use crate::upstream::{Error, Protocol, Upstream};
 use crate::{forwarded, headers, problem};
 
@@ -33,6 +34,8 @@ pub struct Peer(pub SocketAddr);
 #[derive(Debug)]
 pub struct Proxy<B> {
     upstream: Upstream<B>,
+    /// Whose word about earlier hops is passed on; everybody's, if nobody is named.
+    trusted: Trusted,
 }
 
 // === impl Proxy ===
@@ -41,13 +44,19 @@ impl<B> Proxy<B> {
     /// A proxy for one upstream.
     #[must_use]
     pub fn new(upstream: Upstream<B>) -> Self {
-        Self { upstream }
+        Self { upstream, trusted: Trusted::default() }
+    }
+
+    /// Passes on what these say of earlier hops, and what nobody else says; without any, what all say.
+    #[must_use]
+    pub fn trusting(self, trusted: Trusted) -> Self {
+        Self { trusted, ..self }
     }
 }
 
 impl<B> Clone for Proxy<B> {
     fn clone(&self) -> Self {
-        Self { upstream: self.upstream.clone() }
+        Self { upstream: self.upstream.clone(), trusted: self.trusted.clone() }
     }
 }
 
@@ -65,7 +74,11 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let upstream = self.upstream.clone();
+        let (upstream, mut request) = (self.upstream.clone(), request);
+        let peer = request.extensions().get::<Peer>().map(|Peer(address)| address.ip());
+        if !self.trusted.is_empty() && !peer.is_some_and(|peer| self.trusted.contains(peer)) {
+            forwarded::forget(request.headers_mut());
+        }
         Box::pin(async move { Ok(exchange(&upstream, request).await) })
     }
 }

@@ -42,8 +42,9 @@ async fn a_bad_argument_is_named_with_what_is_wrong() {
         ("--defer", "never", "possible values: late, asked"),
         ("--pending", "204", "possible values: 202, 200"),
         ("--complete", "302", "possible values: replay, 303, document"),
-        ("--retry-after", "0", "0 is not in 1.."),
+        ("--retry-after", "0", "expected `auto` or whole seconds, at least 1"),
         ("--max-parked", "many", "invalid digit"),
+        ("--min-poll", "2", "time unit needed"),
         ("--methods", "PO ST", "invalid HTTP method"),
         ("--redirect", "GET", "expected METHOD:PATH-PREFIX"),
         ("--redirect", "get:/reports", "GET instead of get"),
@@ -66,6 +67,18 @@ async fn an_address_in_use_ends_it_with_a_message() {
     assert_eq!(output.status.code(), Some(1));
     let message = String::from_utf8(output.stderr).unwrap();
     assert!(message.contains(&format!("cannot listen on {address}")), "{message}");
+}
+
+#[tokio::test]
+async fn an_address_for_metrics_in_use_ends_it_with_a_message() {
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let upstream = ["--listen", "127.0.0.1:0", "--upstream", "http://127.0.0.1:9"];
+    let output = run(&[&upstream[..], &["--metrics", &address]].concat()).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty(), "it does not say that it listens");
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(message.contains(&format!("cannot serve metrics on {address}")), "{message}");
 }
 
 /// The facade before an upstream that answers once the gate has a permit.

@@ -241,6 +241,23 @@ async fn references_are_absolute_below_a_public_base() {
     assert_eq!(accepted.header("retry-after"), "7");
 }
 
+/// References are absolute below what a proxy says only if it is one that is trusted.
+#[tokio::test]
+async fn a_trusted_proxy_says_where_references_begin_and_nobody_else_does() {
+    for (network, base) in [("127.0.0.0/8", "https://api.example.com/api/"), ("192.0.2.0/24", "/")]
+    {
+        let (facade, gate) = facade(&["--trust-proxy", network]).await;
+        let mut call = support::request(http::Method::POST, &facade.url("/reports"), "x");
+        let headers = call.headers_mut();
+        headers.insert("forwarded", "host=api.example.com;proto=https".parse().unwrap());
+        headers.insert("x-forwarded-prefix", "/api".parse().unwrap());
+        let accepted = Caller::http1().send(call).await;
+        gate.open_for(1);
+        let location = accepted.header("location");
+        assert!(location.starts_with(&format!("{base}operations/")), "{network}: {location}");
+    }
+}
+
 #[tokio::test]
 async fn beyond_the_most_parked_operations_a_late_call_waits() {
     let (facade, gate) = facade(&["--max-parked", "1"]).await;

@@ -33,22 +33,24 @@ struct Guarded<S> {
 impl Guarded<redis::Server> {
     async fn redis() -> Self {
         let (folder, certificates, port) = prepared();
-        let (tls_port, path) = (port.to_string(), |path: &Path| path.display().to_string());
-        let server = redis::Server::start(&[
+        let path = |path: &Path| path.display().to_string();
+        let (tls_port, certificate) = (port.to_string(), path(&certificates.certificate));
+        let (key, authority) = (path(&certificates.key), path(&certificates.authority));
+        let options = [
             "--bind",
             "127.0.0.1",
             "--tls-port",
             &tls_port,
             "--tls-cert-file",
-            &path(&certificates.certificate),
+            &certificate,
             "--tls-key-file",
-            &path(&certificates.key),
+            &key,
             "--tls-ca-cert-file",
-            &path(&certificates.authority),
+            &authority,
             "--tls-auth-clients",
             "no",
-        ]);
-        let server = server.await;
+        ];
+        let server = redis::Server::start(&options).await;
         Self { port, certificates, _folder: folder, _server: server }
     }
 

@@ -220,7 +220,7 @@ async fn while_the_database_is_down_calls_wait_and_later_they_are_deferred() {
 
 /// While the store has no room, late calls are answered by the upstream, and what was accepted before
 /// waits for its end; once there is room again, it ends, and calls are deferred.
-async fn full(store: &str, room: impl AsyncFn(bool)) {
+async fn a_full_store(store: &str, room: impl AsyncFn(bool)) {
     let (upstream, gate) = gated().await;
     let facade = facade(&upstream, store).await;
     let caller = Caller::http1();
@@ -255,7 +255,7 @@ async fn full(store: &str, room: impl AsyncFn(bool)) {
 async fn while_redis_is_out_of_memory_calls_are_held_and_later_they_are_deferred() {
     let server = redis::Server::start(&["--maxmemory-policy", "noeviction"]).await;
     let client = tower_respond_async_redis::redis::Client::open(server.url()).unwrap();
-    full(&server.url(), async |room| {
+    a_full_store(&server.url(), async |room| {
         let mut connection = client.get_multiplexed_async_connection().await.unwrap();
         let mut set = tower_respond_async_redis::redis::cmd("CONFIG");
         // One byte is less than it has, and zero is no limit.
@@ -268,7 +268,7 @@ async fn while_redis_is_out_of_memory_calls_are_held_and_later_they_are_deferred
 #[tokio::test]
 async fn while_the_database_s_disk_is_full_calls_are_held_and_later_they_are_deferred() {
     let server = postgres::Server::start();
-    full(&url_of(&server), async |room| {
+    a_full_store(&url_of(&server), async |room| {
         let change = match room {
             // What Postgres says of a disk without space, whenever a row would be written.
             false => {

@@ -72,11 +72,22 @@ impl World {
                 self.violate(format!("I7: begun before it was recorded: {run:?}"));
             }
         }
+        if before > 0 {
+            self.totals.again += 1;
+        }
+        let again = run.operation.and_then(|key| {
+            self.never.iter().find(|(_, id)| Key::of(*id) == key).map(|(_, id)| *id)
+        });
         let run = self.runs.begin(run);
-        if let (Ending::Never, Some(id)) = (work.ending, id) {
+        if let (Ending::Never, Some(id)) = (work.ending, id.or(again)) {
             self.never.push((run, id));
         }
         run
+    }
+
+    /// Whether the run goes on until it is cancelled, and somebody can.
+    pub(crate) fn is_endless(&self, run: usize) -> bool {
+        self.never.iter().any(|(never, _)| *never == run)
     }
 
     pub(crate) fn ended(&mut self, run: usize, state: RunState) {
@@ -97,6 +108,11 @@ impl World {
             self.runs.get(*run).state == RunState::Working && !is_asked
         });
         endless.map(|(_, id)| *id).collect()
+    }
+
+    /// Whether an operation has not ended yet.
+    pub(crate) fn is_open(&self) -> bool {
+        self.audit.all().any(|(_, kept)| kept.closed.is_none())
     }
 
     /// How many operations a replica parks, without those that go on for ever because another process

@@ -59,8 +59,9 @@ pub(crate) async fn clients(world: Shared) -> turmoil::Result {
 async fn clear_up(world: Shared, caller: Caller, mut dice: Dice) {
     sleep(CALM + Duration::from_secs(8)).await;
     loop {
-        let endless = world.with(|world| world.endless());
-        if endless.is_empty() || world.with(|world| world.now) > CALM + PATIENCE {
+        let (endless, open) = world.with(|world| (world.endless(), world.is_open()));
+        // What waits for its turn to be run again may be endless too.
+        if !open || world.with(|world| world.now) > CALM + PATIENCE {
             return;
         }
         for id in endless {

@@ -1,6 +1,7 @@
 //! The host of the store: owns the true state, at the time of its own clock.
 
 use std::{
+    collections::BTreeMap,
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
@@ -18,6 +19,7 @@ use turmoil::net::UdpSocket;
 
 use crate::{
     post::{Answer, Ask, Letter, Mishap, STORE_PORT, Verb, receive, send},
+    scenario::Hints,
     world::Shared,
 };
 
@@ -55,8 +57,13 @@ impl Keeper {
     pub(crate) async fn serve(self, world: Shared) -> turmoil::Result {
         let here = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), STORE_PORT);
         let socket = Arc::new(UdpSocket::bind(here).await?);
+        let hints = world.with(|world| world.scenario.settings.hints);
+        let mut listeners = BTreeMap::new();
         loop {
             let (Letter::Ask(ask), from) = receive(&world, &socket).await? else { continue };
+            if hints == Hints::Sent {
+                listeners.insert(ask.replica, from);
+            }
             let (first, second) = match ask.mishap {
                 Mishap::Delayed(late) => (late, None),
                 Mishap::Duplicated => (Duration::ZERO, Some(Duration::ZERO)),
@@ -65,7 +72,7 @@ impl Keeper {
             };
             for late in [Some(first), second].into_iter().flatten() {
                 let (keeper, world, socket) = (self.clone(), world.clone(), Arc::clone(&socket));
-                let ask = ask.clone();
+                let (ask, listeners) = (ask.clone(), listeners.clone());
                 let is_answered = match ask.mishap {
                     Mishap::ReplyLost => false,
                     Mishap::Again(_) => !matches!(ask.verb, Verb::Create(_)) || !late.is_zero(),
@@ -76,6 +83,11 @@ impl Keeper {
                         sleep(late).await;
                     }
                     let answer = keeper.apply(&world, &ask);
+                    if let Some(key) = ask.verb.hints_at() {
+                        for listener in listeners.into_values() {
+                            send(&world, &socket, listener, Letter::Hint(key));
+                        }
+                    }
                     if is_answered {
                         send(&world, &socket, from, Letter::Told { call: ask.call, answer });
                     }

@@ -19,6 +19,7 @@ pub(crate) const SHUT_DOWN: Said = Said::Failure(7);
 pub(crate) const LOST: Said = Said::Failure(8);
 pub(crate) const ABANDONED: Said = Said::Failure(9);
 pub(crate) const NOT_BEGUN: Said = Said::Failure(10);
+pub(crate) const GAVE_UP: Said = Said::Failure(11);
 
 /// Magic, format, kind and checksum; then the revision, the time of the end, and how long it is kept.
 const FIELDS: usize = 8 + 8 + 8 + 8;
@@ -49,6 +50,7 @@ impl Said {
             8 => "lost",
             9 => "abandoned",
             10 => "notBegun",
+            11 => "gaveUp",
             _ => "unknown",
         })
     }

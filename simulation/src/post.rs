@@ -23,6 +23,8 @@ pub(crate) enum Letter {
     Ask(Ask),
     /// From the store.
     Told { call: u64, answer: Answer },
+    /// From the store, unasked: something about this operation has changed.
+    Hint(Key),
     /// To a replica.
     Call { call: u64, request: Box<Request<Bytes>> },
     /// The caller does not wait any more.
@@ -81,6 +83,14 @@ pub(crate) enum Answer {
 // === impl Verb ===
 
 impl Verb {
+    /// The operation of which others are to hear.
+    pub(crate) fn hints_at(&self) -> Option<Key> {
+        match self {
+            Self::Write(key, .., Some(_)) | Self::Cancel(key) => Some(*key),
+            _ => None,
+        }
+    }
+
     /// What of it is hashed.
     pub(crate) fn hashed(&self) -> impl Hash + use<> {
         let owner = |owner: &Owner| *owner.as_bytes();

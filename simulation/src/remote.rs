@@ -8,10 +8,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::{sync::oneshot, time::timeout};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
 use tower_respond_async::store::{
-    Beat, Close, Creation, Fence, Key, NewOperation, OperationStore, Owner, Record, StoreError,
-    Written,
+    Beat, Close, Creation, Fence, Hint, Key, NewOperation, OperationStore, Owner, Record,
+    StoreError, Written,
 };
 use turmoil::net::UdpSocket;
 
@@ -34,6 +37,8 @@ struct Wire {
     store: SocketAddr,
     timeout: Duration,
     waiting: Mutex<BTreeMap<u64, oneshot::Sender<Answer>>>,
+    hint: mpsc::UnboundedSender<Key>,
+    hints: tokio::sync::Mutex<mpsc::UnboundedReceiver<Key>>,
 }
 
 /// Counts what the call met, also if nobody waits for its end.
@@ -52,6 +57,7 @@ impl RemoteStore {
         start: u32,
     ) -> turmoil::Result<Self> {
         let here = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+        let (hint, hints) = mpsc::unbounded_channel();
         let wire = Arc::new(Wire {
             replica,
             start,
@@ -59,6 +65,8 @@ impl RemoteStore {
             store: SocketAddr::new(turmoil::lookup("store"), STORE_PORT),
             timeout: world.with(|world| world.scenario.settings.reply_timeout),
             waiting: Mutex::default(),
+            hint,
+            hints: hints.into(),
             world,
         });
         tokio::spawn(Arc::clone(&wire).listen());
@@ -66,7 +74,7 @@ impl RemoteStore {
     }
 
     async fn ask(&self, verb: Verb) -> Result<Answer, StoreError> {
-        let Wire { world, replica, start, socket, store, timeout: longest, waiting } = &*self.0;
+        let Wire { world, replica, start, socket, store, timeout: longest, waiting, .. } = &*self.0;
         let (call, mishap, met) = world.with(|world| world.ask(*replica, &verb));
         let mut counted = Counted { world, call: met };
         let (told, answer) = oneshot::channel();
@@ -90,11 +98,18 @@ impl RemoteStore {
 impl Wire {
     async fn listen(self: Arc<Self>) {
         while let Ok((letter, _)) = receive(&self.world, &self.socket).await {
-            if let Letter::Told { call, answer } = letter {
-                let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(told) = waiting.remove(&call) {
-                    drop(told.send(answer));
+            match letter {
+                Letter::Told { call, answer } => {
+                    let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+                    if let Some(told) = waiting.remove(&call) {
+                        drop(told.send(answer));
+                    }
                 }
+                Letter::Hint(key) => drop(self.hint.send(key)),
+                Letter::Ask(_)
+                | Letter::Call { .. }
+                | Letter::Leave { .. }
+                | Letter::Answered { .. } => {}
             }
         }
     }
@@ -169,6 +184,13 @@ impl OperationStore for RemoteStore {
         match self.ask(Verb::Sweep(limit)).await? {
             Answer::Swept(freed) => Ok(freed),
             answer => Err(other(&answer)),
+        }
+    }
+
+    async fn hint(&self) -> Hint {
+        match self.0.hints.lock().await.recv().await {
+            Some(key) => Hint::Changed(key),
+            None => std::future::pending().await,
         }
     }
 }

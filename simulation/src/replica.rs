@@ -19,7 +19,7 @@ use tower::{
     Layer, ServiceExt, service_fn,
     util::{BoxCloneSyncService, MapResponse},
 };
-use tower_respond_async::{Handle, Idempotency, RespondAsyncLayer, ResponseBody};
+use tower_respond_async::{Handle, Idempotency, ReplayPolicy, RespondAsyncLayer, ResponseBody};
 use turmoil::net::{TcpListener, UdpSocket};
 
 use crate::{
@@ -40,17 +40,21 @@ pub(crate) async fn serve(world: Shared, replica: usize) -> turmoil::Result {
     let store = RemoteStore::connect(world.clone(), replica, start).await?;
     let layer = layer(store, settings)?;
     let handle = layer.handle();
-    handle.start();
     let (told, grace) = oneshot::channel();
     world.with(|world| {
         world.handles[replica] = Some(handle.clone());
         world.bells[replica] = Some(told);
     });
-    tokio::spawn(drain(world.clone(), replica, handle, grace));
     let service = service_fn({
         let world = world.clone();
         move |request| work(world.clone(), replica, start, request)
     });
+    if settings.attempts > 1 {
+        let policy = ReplayPolicy::when(|_| true).max_attempts(settings.attempts);
+        handle.replay_on::<Upload, _, _>(service.clone(), policy);
+    }
+    handle.start();
+    tokio::spawn(drain(world.clone(), replica, handle, grace));
     let app = BoxCloneSyncService::new(MapResponse::new(
         layer.layer(service),
         |response: Response<ResponseBody<Product>>| {
@@ -117,7 +121,7 @@ async fn serve_datagrams(world: Shared, app: App) -> turmoil::Result {
                     task.abort();
                 }
             }
-            Letter::Ask(_) | Letter::Told { .. } | Letter::Answered { .. } => {}
+            Letter::Ask(_) | Letter::Told { .. } | Letter::Hint(_) | Letter::Answered { .. } => {}
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{
     coverage::Coverage,
-    outcome::{ABANDONED, CANCELED, LOST, NOT_BEGUN, SHUT_DOWN, Said},
+    outcome::{ABANDONED, CANCELED, GAVE_UP, LOST, NOT_BEGUN, SHUT_DOWN, Said},
 };
 
 /// What came of one seed.
@@ -56,6 +56,8 @@ macro_rules! totals {
 totals! {
     /// Times that the handler was called.
     runs,
+    /// Of them, those of requests that had been run before.
+    again,
     /// Operations that were stored.
     created,
     /// 202s that arrived.
@@ -90,6 +92,8 @@ totals! {
     lost,
     /// Operations that ended as shut down.
     shut_down,
+    /// Operations that had been begun as often as they may be.
+    gave_up,
     /// Operations that nobody was told of.
     abandoned,
     /// Operations whose handler was not called.
@@ -113,6 +117,7 @@ impl Totals {
             CANCELED => &mut self.canceled,
             LOST => &mut self.lost,
             SHUT_DOWN => &mut self.shut_down,
+            GAVE_UP => &mut self.gave_up,
             ABANDONED => &mut self.abandoned,
             NOT_BEGUN => &mut self.not_begun,
             Said::Progress | Said::Failure(_) | Said::Unknown => &mut self.failed,

@@ -47,10 +47,18 @@ pub(crate) struct Settings {
     pub(crate) duplicate: Duplicate,
     pub(crate) execution_limit: Option<Duration>,
     pub(crate) parked: usize,
-    /// How often the same work may be begun. More than once only for layers that replay.
+    /// How often the same work may be begun: more than once if the layers replay.
     pub(crate) attempts: u32,
     /// How long a message is on its way at most.
     pub(crate) latency: Duration,
+    pub(crate) hints: Hints,
+}
+
+/// Whether the store tells of what has changed, if that arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hints {
+    Sent,
+    None,
 }
 
 /// How clients reach replicas.
@@ -159,8 +167,9 @@ impl Settings {
             duplicate: dice.pick(&[Duplicate::Join, Duplicate::Join, Duplicate::Refuse]),
             execution_limit: dice.chance(15).then_some(Duration::from_secs(3)),
             parked: dice.pick(&[1_000, 1_000, 1_000, 4]),
-            attempts: 1,
             latency: Duration::from_millis(dice.pick(&[30, 60, 150])),
+            attempts: if dice.chance(35) { 3 } else { 1 },
+            hints: if dice.chance(50) { Hints::Sent } else { Hints::None },
         }
     }
 }

@@ -14,7 +14,7 @@ use http::{HeaderName, Request, Response, StatusCode, header};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
 use tokio::time::{Sleep, sleep};
-use tower_respond_async::{Operation, RequestBody, store::Key};
+use tower_respond_async::{Operation, RequestBody};
 
 use crate::{
     runs::{Run, RunState},
@@ -52,6 +52,13 @@ struct Rest {
     half: Option<Bytes>,
 }
 
+/// How long a run goes on by itself.
+#[derive(Clone, Copy, Debug)]
+enum Lasts {
+    So(Duration),
+    ForEver,
+}
+
 /// The service fails.
 #[derive(Debug)]
 pub(crate) struct Failed;
@@ -72,10 +79,12 @@ pub(crate) async fn work(
     // Whoever does not ask is not given an operation before its deadline, unless it has a key.
     let operation = (plan.manner != Manner::Unaware || keyed).then(Operation::current);
     let id = operation.as_ref().and_then(Operation::id);
-    let run = world.with(|world| {
-        let operation = id.map(Key::of);
+    let (run, lasts) = world.with(|world| {
+        // Whoever runs a request again knows the key of its operation, and never its id.
+        let operation = operation.as_ref().and_then(Operation::key);
         let state = RunState::Working;
-        world.begun(Run { request: number, replica, start, operation, state }, id)
+        let run = world.begun(Run { request: number, replica, start, operation, state }, id);
+        (run, Lasts::of(plan, world.is_endless(run)))
     });
     let watch = Watch { world, run };
     drop(request.into_body().collect().await);
@@ -87,7 +96,7 @@ pub(crate) async fn work(
                     sleep(wind_down).await;
                     false
                 }
-                () = elapse(plan) => true,
+                () = lasts.elapse() => true,
             }
         }
         (Manner::Reports, Some(operation)) => {
@@ -102,24 +111,24 @@ pub(crate) async fn work(
             };
             tokio::select! {
                 biased;
-                () = elapse(plan) => true,
+                () = lasts.elapse() => true,
                 () = report => unreachable!("it reports for ever"),
             }
         }
         (Manner::Defers, Some(operation)) => {
             operation.defer_now();
-            elapse(plan).await;
+            lasts.elapse().await;
             true
         }
         _ => {
-            elapse(plan).await;
+            lasts.elapse().await;
             true
         }
     };
     let body = if whole { full(number) } else { part(number) };
     let (status, first, rest) = match plan.ending {
         _ if !whole => (status(&plan), body, None),
-        Ending::Answer(status) => (status, body, None),
+        Ending::Answer(_) | Ending::Never => (status(&plan), body, None),
         Ending::Slowly(pause) => {
             let mut first = body;
             let half = Some(first.split_off(first.len() / 2));
@@ -138,7 +147,6 @@ pub(crate) async fn work(
             // Past the hook that reports panics, for this one is no mistake.
             resume_unwind(Box::new("as planned"));
         }
-        Ending::Never => unreachable!("it goes on until it is cancelled"),
     };
     // A body that is all there is part of the result, read or not.
     if rest.is_none() {
@@ -152,20 +160,13 @@ pub(crate) async fn work(
     Ok(response.expect("a valid response"))
 }
 
-async fn elapse(plan: Work) {
-    match plan.ending {
-        Ending::Never => std::future::pending().await,
-        _ => sleep(plan.time).await,
-    }
-}
-
 /// The status of the response, and what its body may be.
 pub(crate) fn expected_body(number: usize, plan: &Work) -> (StatusCode, Vec<Bytes>) {
     let mut bodies = Vec::new();
     if let Manner::Listens(_) = plan.manner {
         bodies.push(part(number));
     }
-    if let Ending::Answer(_) | Ending::Slowly(_) = plan.ending {
+    if let Ending::Answer(_) | Ending::Slowly(_) | Ending::Never = plan.ending {
         bodies.push(full(number));
     }
     (status(plan), bodies)
@@ -184,6 +185,26 @@ fn full(number: usize) -> Bytes {
 
 fn part(number: usize) -> Bytes {
     format!("a part of what request {number} asked for").into()
+}
+
+// === impl Lasts ===
+
+impl Lasts {
+    /// A run that was begun again, and of whose operation nobody was ever told, could be cancelled by
+    /// nobody: that one ends.
+    fn of(plan: Work, endless: bool) -> Self {
+        match plan.ending {
+            Ending::Never if endless => Self::ForEver,
+            _ => Self::So(plan.time),
+        }
+    }
+
+    async fn elapse(self) {
+        match self {
+            Self::So(time) => sleep(time).await,
+            Self::ForEver => std::future::pending().await,
+        }
+    }
 }
 
 // === impl Watch ===

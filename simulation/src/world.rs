@@ -18,7 +18,7 @@ use crate::{
     coverage::{Call, Coverage, Event, Fault},
     dice::Dice,
     history::{Detail, History},
-    outcome::{ABANDONED, CANCELED, LOST, NOT_BEGUN, SHUT_DOWN, Said},
+    outcome::{ABANDONED, CANCELED, GAVE_UP, LOST, NOT_BEGUN, SHUT_DOWN, Said},
     post::{Answer, Ask, Letter, Mishap, Verb},
     report::Totals,
     runs::{Run, RunState, Runs},
@@ -294,7 +294,8 @@ impl World {
         let was_its = self.accepted.contains_key(&key) || keyed && run.is_some();
         let worked_on_it = own && was_its && !kept.fenced.contains(&kept.origin);
         let ending = self.scenario.requests[request].work.ending;
-        let replays = self.scenario.settings.attempts > 1;
+        let attempts = u64::from(self.scenario.settings.attempts);
+        let replays = attempts > 1;
         self.totals.closed(said);
         if (closed.claim == Claim::Release) != said.releases() {
             self.violate(format!(
@@ -306,13 +307,18 @@ impl World {
             // The store's clock went on: what it was to be cancelled for was gone with it.
             CANCELED if kept.reborn => Ok(()),
             CANCELED if !kept.cancel => Err("I9: canceled, though nobody asked for it"),
-            CANCELED if worked_on_it && run.is_some_and(|run| run.state != RunState::Dropped) => {
+            CANCELED if worked_on_it && self.goes_on_at(closed.by.owner, key, request) => {
                 Err("I9: canceled, though its handler was not dropped before its end")
             }
+            LOST if replays => Err("lost, though it was to be run again"),
+            GAVE_UP if !replays => Err("given up, though nothing is run again"),
             LOST if kept.canceled_when_taken => Err("I9: lost, though it was to be cancelled"),
             LOST if worked_on_it => Err("I5: lost by the process that works on it"),
             LOST | CANCELED => Ok(()),
             _ if !own && !replays => Err("I7: an outcome by a process that did not work on it"),
+            SHUT_DOWN | GAVE_UP if closed.by.epoch < attempts => {
+                Err("given up before it was begun as often as it may be")
+            }
             SHUT_DOWN if !self.was_drained(closed.by.owner) => {
                 Err("shut down by a process that goes on")
             }
@@ -320,8 +326,8 @@ impl World {
                 Err("I3: abandoned, though its caller was told of it")
             }
             NOT_BEGUN if run.is_some() => Err("I7: not begun, though it was"),
-            Said::Response(_) if run.is_none_or(|run| run.state != RunState::Answered) => {
-                Err("I8: a response that nobody made")
+            Said::Response(_) if !self.was_answered_by(closed.by.owner, key, request) => {
+                Err("I8: a response that its process did not make")
             }
             Said::Response(status) if !self.is_response_of(request, status, &kept) => {
                 Err("I10: another response than the handler's")
@@ -346,6 +352,31 @@ impl World {
         // Handlers that do not ask for their operation are those of requests that are sent once.
         let only = || self.runs.of_request(request).last().filter(|run| run.operation.is_none());
         known.or_else(only).copied()
+    }
+
+    /// Whether a process has made a response for an operation. With more attempts than one it need not be
+    /// the last that makes it: whoever takes its own operation back has what it made before.
+    fn was_answered_by(&self, owner: Owner, key: Key, request: usize) -> bool {
+        self.states_at(owner, key, request).any(|state| state == RunState::Answered)
+    }
+
+    /// Whether a process has a handler of an operation that it has not dropped.
+    fn goes_on_at(&self, owner: Owner, key: Key, request: usize) -> bool {
+        self.states_at(owner, key, request).last().is_some_and(|state| state != RunState::Dropped)
+    }
+
+    /// What became of the runs of an operation in one process.
+    fn states_at(
+        &self,
+        owner: Owner,
+        key: Key,
+        request: usize,
+    ) -> impl Iterator<Item = RunState> + use<'_> {
+        let process = self.owners.get(&owner).copied();
+        let runs = self.runs.of_request(request).filter(move |run| {
+            run.operation.is_none_or(|of| of == key) && Some((run.replica, run.start)) == process
+        });
+        runs.map(|run| run.state)
     }
 
     fn is_response_of(&self, request: usize, status: u16, kept: &Kept) -> bool {

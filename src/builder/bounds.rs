@@ -20,10 +20,40 @@ impl<M> Builder<M> {
         self
     }
 
+    /// How many of these may be of one caller, as [`principal`](Self::principal) names them; as many as there are by
+    /// default. Beyond that they are answered at once. Callers who are not named are not counted.
+    pub fn max_waiters_per_caller(mut self, polls: usize) -> Self {
+        self.limits.waiters_per_caller = Some(polls);
+        self
+    }
+
+    /// How soon a caller may ask again for the status, or for the result, of an operation that was told to be
+    /// running; as soon as it likes by default. Polls that come sooner are refused with 429 and `Retry-After`, in
+    /// whole seconds, before the store is asked.
+    ///
+    /// It should be less than pollers are told to wait
+    /// ([`retry_after_between`](crate::dialect::StandardDialect::retry_after_between)). Callers are told apart by
+    /// [`principal`](Self::principal); all who are not named are one for each operation, so that several who
+    /// share one would refuse each other. Whoever waits (`Prefer: wait=N`) or watches is not asked to come
+    /// later, unless too many do; nor are browsers, for their [page](Self::page), and cancellations.
+    /// An answer that tells of the end counts for nothing.
+    pub fn min_poll(mut self, shortest: Duration) -> Self {
+        self.limits.min_poll = shortest;
+        self
+    }
+
     /// How many operations may be parked in this process; 1,000 by default. Each keeps what its
     /// handler keeps.
     pub fn max_parked(mut self, operations: usize) -> Self {
         self.limits.parked = operations;
+        self
+    }
+
+    /// How many of these may be of one caller, as [`principal`](Self::principal) names them; as many as there are by
+    /// default. Beyond that its late calls are refused as beyond [`max_parked`](Self::max_parked), and those of others are
+    /// not. Callers who are not named are not counted, nor are requests that are run again.
+    pub fn max_parked_per_caller(mut self, operations: usize) -> Self {
+        self.limits.parked_per_caller = Some(operations);
         self
     }
 
@@ -48,6 +78,18 @@ impl<M> Builder<M> {
     /// How long each call of the store may take; 2.5 seconds by default.
     pub fn store_timeout(mut self, longest: Duration) -> Self {
         self.limits.store_timeout = longest;
+        self
+    }
+
+    /// The shortest time between two reads of one operation from the store, by this process for those who poll,
+    /// wait for, watch or cancel it; 100 milliseconds by default, which is less than pollers are told to wait. Zero:
+    /// each of them reads it.
+    ///
+    /// An operation that was not read for so long is read at once, and once more. Those who ask sooner after that wait
+    /// for the next read, and share it, however many they are. Nobody is answered by a read that began before they asked: what
+    /// one replica has told of an end, no other contradicts.
+    pub fn read_interval(mut self, shortest: Duration) -> Self {
+        self.limits.read_interval = shortest;
         self
     }
 

@@ -6,8 +6,12 @@ use http::{Method, uri::PathAndQuery};
 
 use super::Builder;
 use crate::{
-    dialect::Dialect, guard::Routes, principal::Principal, request::RequestHead,
-    signature::KeyRing, status::StatusPage,
+    dialect::{Dialect, PublicBase},
+    guard::Routes,
+    principal::Principal,
+    request::RequestHead,
+    signature::KeyRing,
+    status::StatusPage,
 };
 
 impl<M> Builder<M> {
@@ -20,6 +24,32 @@ impl<M> Builder<M> {
     /// reference absolute, or a path that a proxy in front takes off. Nothing by default.
     pub fn public_base(self, base: impl Into<String>) -> Self {
         Self { public_base: base.into(), ..self }
+    }
+
+    /// Tells what one caller has to put before the base path, where that depends on the way by which a
+    /// request has come; `None` is as [`public_base`](Self::public_base) says. Asked about every call that
+    /// may be deferred and about every request for an operation.
+    ///
+    /// A client must never be able to set it: whoever chooses the host of a reference chooses where
+    /// others send their credentials, and where a cache or a log says that a result is. So never look at
+    /// `Host`, `Forwarded` or `X-Forwarded-*` of any request but those that a proxy of your own has sent, and
+    /// has written these fields itself. Here, a layer outside has found out and left an extension:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_respond_async::{RespondAsyncLayer, dialect::PublicBase};
+    ///
+    /// let layer = RespondAsyncLayer::builder(Duration::from_secs(2))
+    ///     .public_base_from(|request| request.extensions.get::<PublicBase>().cloned())
+    ///     .build()?;
+    /// # drop(layer);
+    /// # Ok::<(), tower_respond_async::ConfigError>(())
+    /// ```
+    pub fn public_base_from(
+        self,
+        find: impl Fn(&RequestHead<'_>) -> Option<PublicBase> + Send + Sync + 'static,
+    ) -> Self {
+        Self { public_base_from: Some(Arc::new(find)), ..self }
     }
 
     /// The layer answers for no operations itself: its

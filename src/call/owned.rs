@@ -16,6 +16,7 @@ use super::{Call, Progress};
 use crate::{
     body::{BoxError, Gate, RequestBody},
     clock::unix_now,
+    dialect::PublicBase,
     operation::{Head, Keyed, Shared},
     preference::Preference,
     principal::{Binding, Principal},
@@ -35,6 +36,8 @@ pub(crate) struct Facts {
     pub(crate) span: Span,
     /// Who calls, if that is known.
     pub(crate) principal: Option<Principal>,
+    /// What its caller has to put before the base path, if that is not the same for all.
+    pub(crate) public_base: Option<PublicBase>,
     /// What it takes to run the request again, if it may be.
     pub(crate) kept: Option<Box<Kept>>,
 }
@@ -82,6 +85,7 @@ impl Facts {
                 _ => Span::current(),
             },
             principal,
+            public_base: None,
             kept: None,
         }
     }

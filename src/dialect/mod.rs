@@ -64,13 +64,16 @@ use crate::{
     request::RequestHead,
 };
 
+mod address;
 mod hop;
 mod json;
 mod links;
 mod problem;
 mod standard;
 
+pub(crate) use self::address::{check_path, check_public};
 pub use self::{
+    address::PublicBase,
     hop::Hop,
     links::{Links, Mount},
     problem::Problem,

@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use http::StatusCode;
 
@@ -38,6 +38,11 @@ pub enum Problem {
     NotBegun,
     /// A page of another site would have an operation cancelled, in the name of whoever looks at it.
     CrossSite,
+    /// A poll came sooner after the answer to the last one than it may ([`min_poll`](crate::Builder::min_poll)).
+    TooSoon {
+        /// After what time it may come.
+        after: Duration,
+    },
     /// The operation ended without a response.
     Failed {
         /// Which operation.
@@ -62,6 +67,7 @@ impl Problem {
             Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::KeyBusy => StatusCode::CONFLICT,
             Self::KeyedTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSoon { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::StoreUnavailable | Self::Refused | Self::NotBegun => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -85,6 +91,7 @@ impl Problem {
             Self::Incomplete => "incompleteRequest",
             Self::NotBegun => "notBegun",
             Self::CrossSite => "crossSite",
+            Self::TooSoon { .. } => "polledTooSoon",
             Self::Failed { failure, .. } => failure.code(),
         }
     }
@@ -103,7 +110,8 @@ impl Problem {
             | Self::KeyedTooLarge
             | Self::Incomplete
             | Self::NotBegun
-            | Self::CrossSite => None,
+            | Self::CrossSite
+            | Self::TooSoon { .. } => None,
         }
     }
 }
@@ -137,6 +145,9 @@ impl fmt::Display for Problem {
                 f.write_str("The request could not be recorded, and has not been begun.")
             }
             Self::CrossSite => f.write_str("Pages of other sites may not cancel operations."),
+            Self::TooSoon { .. } => {
+                f.write_str("The operation was asked for again sooner than Retry-After says.")
+            }
             Self::Failed { failure, .. } => failure.fmt(f),
         }
     }

@@ -24,6 +24,9 @@ pub struct RetryAfter {
     pub exact: Duration,
     /// The best for those who wait for whole seconds only; at least one.
     pub seconds: u64,
+    /// How long the operation goes on, as likely as not, if anything is known of that: by the progress
+    /// that it reports, or by others that have run for as long.
+    pub remaining: Option<Duration>,
 }
 
 /// What is known of an operation that runs.
@@ -79,6 +82,9 @@ const PART_OF_ELAPSED: f32 = 0.3;
 
 /// Below this share, what remains cannot be told from what was done.
 const LEAST_PROGRESS: f64 = 0.02;
+
+/// Who looks at the very moment may come before the end is known: in seconds.
+const MARGIN: f32 = 0.01;
 
 /// How far the answers to one question are spread, so that those who ask together do not come back
 /// together.
@@ -148,13 +154,18 @@ impl Route {
         let rarely = (elapsed * PART_OF_ELAPSED).max(FIRST);
         if let Some(remaining) = run.remaining() {
             let exact = spread(remaining.max(elapsed / 32.0), run.elapsed);
-            return RetryAfter::new(exact, whole(exact));
+            // Of what is overdue nothing is known.
+            let remaining = (remaining > 0.0).then_some(remaining);
+            return RetryAfter::new(exact, whole(exact), remaining);
         }
-        let Some(plan) = &self.plan else { return RetryAfter::new(rarely, whole(rarely)) };
-        match (plan.next(elapsed), plan.next_whole(elapsed)) {
-            (Some(exact), Some(whole)) => RetryAfter::new(spread(exact, run.elapsed), whole),
+        let Some(plan) = &self.plan else { return RetryAfter::new(rarely, whole(rarely), None) };
+        match plan.next(elapsed) {
+            Some(exact) => {
+                let whole = plan.next_whole(elapsed, exact);
+                RetryAfter::new(spread(exact + MARGIN, run.elapsed), whole, plan.median(elapsed))
+            }
             // It has lasted longer than anything is known of.
-            _ => RetryAfter::new(rarely, whole(rarely)),
+            None => RetryAfter::new(rarely, whole(rarely), None),
         }
     }
 }
@@ -179,14 +190,15 @@ impl Run {
 // === impl RetryAfter ===
 
 impl RetryAfter {
-    fn new(exact: f32, whole: f32) -> Self {
+    fn new(exact: f32, whole: f32, remaining: Option<f32>) -> Self {
         let exact = Duration::try_from_secs_f32(exact).unwrap_or(Duration::MAX);
+        let remaining = remaining.and_then(|left| Duration::try_from_secs_f32(left).ok());
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "whole seconds, of which there are not too many: the cast is bounded"
         )]
-        Self { exact, seconds: whole.max(1.0) as u64 }
+        Self { exact, seconds: whole.max(1.0) as u64, remaining }
     }
 }
 

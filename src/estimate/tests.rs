@@ -28,7 +28,7 @@ fn asked(estimates: &Estimates, took: f32) -> Vec<f32> {
 fn while_nothing_is_known_pollers_come_soon_and_less_and_less_often() {
     let estimates = Estimates::new(None);
     let first = estimates.next(&POST, &target(), at(0.0));
-    assert_eq!(first, RetryAfter { exact: seconds(2.0), seconds: 2 });
+    assert_eq!(first, RetryAfter { exact: seconds(2.0), seconds: 2, remaining: None });
     let later = estimates.next(&POST, &target(), at(100.0));
     assert_eq!((later.exact.as_secs(), later.seconds), (30, 30));
 }
@@ -128,4 +128,51 @@ fn those_who_ask_together_do_not_come_back_together() {
         })
         .collect();
     assert!(back.len() > 500, "{}", back.len());
+}
+
+#[test]
+fn what_remains_is_told_by_progress_or_by_half_of_those_that_have_run_as_long() {
+    let estimates = Estimates::new(None);
+    let left = |run| {
+        let next = estimates.next(&POST, &target(), run).remaining;
+        next.map(|left| left.as_secs_f32().round())
+    };
+    assert_eq!(left(at(0.0)), None);
+    for _ in 0..40 {
+        estimates.observe(&POST, &target(), seconds(3.0));
+        estimates.observe(&POST, &target(), seconds(60.0));
+        estimates.observe(&POST, &target(), seconds(60.0));
+    }
+    assert_eq!((left(at(0.0)), left(at(20.0))), (Some(60.0), Some(40.0)));
+    let progress = |at_last| Some(Progress { at_first: 0.0, at_last, after: seconds(20.0) });
+    assert_eq!(left(Run { elapsed: seconds(20.0), progress: progress(0.8) }), Some(5.0));
+    assert_eq!(left(Run { elapsed: seconds(90.0), progress: progress(0.8) }), None);
+}
+
+#[test]
+fn whoever_waits_for_whole_seconds_is_not_sent_a_second_before_the_end() {
+    let estimates = Estimates::new(None);
+    for _ in 0..40 {
+        estimates.observe(&POST, &target(), seconds(7.37));
+    }
+    assert_eq!(estimates.next(&POST, &target(), at(0.0)).seconds, 8);
+    let exact = estimates.next(&POST, &target(), at(0.0)).exact;
+    assert!(exact > seconds(7.37), "not before it is known either: {exact:?}");
+}
+
+#[test]
+fn a_constant_risk_is_looked_at_in_constant_intervals() {
+    let estimates = Estimates::new(None);
+    // The quantiles of an exponential distribution with a mean of 12 s.
+    for number in 0..256 {
+        let part = (number as f32 + 0.5) / 256.0;
+        estimates.observe(&POST, &target(), seconds(-12.0 * (1.0 - part).ln()));
+    }
+    // Of ten intervals none is much longer than another.
+    let mut looks = asked(&estimates, 24.0);
+    looks.insert(0, 0.0);
+    let intervals: Vec<f32> = looks.windows(2).map(|two| two[1] - two[0]).collect();
+    for interval in &intervals {
+        assert!((1.6..3.4).contains(interval), "{intervals:?}");
+    }
 }

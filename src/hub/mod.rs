@@ -15,7 +15,11 @@ use tokio::{
 
 pub(crate) use self::waits::Waiter;
 use self::waits::Waits;
-use crate::operation::{Fence, Key, KeyMap, Order, Shards, Shared, shed};
+use crate::{
+    observability::Waiting,
+    operation::{Fence, Key, KeyMap, Order, Shards, Shared, shed},
+    store::Told,
+};
 
 /// The operations that are run in this process, and those that somebody here waits for.
 #[derive(Debug)]
@@ -40,6 +44,7 @@ pub(crate) struct Held {
 pub(crate) struct Watcher {
     end: Waiter,
     news: Waiter,
+    _counted: Waiting,
 }
 
 /// Keeps an operation in the hub until it is dropped.
@@ -66,7 +71,8 @@ impl Hub {
 
     /// A place to watch an operation, which is one of those to wait for it; `None` if there is none left.
     pub(crate) fn watch(&self, key: Key) -> Option<Watcher> {
-        Some(Watcher { end: self.waits.wait(key)?, news: self.watches.wait(key)? })
+        let (end, news) = (self.waits.wait(key)?, self.watches.wait(key)?);
+        Some(Watcher { end, news, _counted: Waiting::begin() })
     }
 
     /// Something but the end of an operation is in the store by now: whoever watches it looks again.
@@ -150,10 +156,12 @@ impl Hub {
 // === impl Watcher ===
 
 impl Watcher {
-    /// Hears of what happens from now on.
-    pub(crate) fn listen(&mut self) {
-        self.end.listen();
+    /// Hears of what happens from now on. If it was told of an end, returns what it shares with the others
+    /// who were told of that.
+    pub(crate) fn listen(&mut self) -> Option<Told> {
+        // Those who hear of news share nothing: they look at times of their own.
         self.news.listen();
+        self.end.listen()
     }
 
     /// Whether nobody is to watch any more.
@@ -164,7 +172,7 @@ impl Watcher {
     /// Waits for the end or, though not before `calm`, for anything else that was heard since it was told
     /// to [listen](Self::listen).
     pub(crate) async fn heard(&mut self, calm: Instant) {
-        let Self { end, news } = self;
+        let Self { end, news, .. } = self;
         let news = pin!(async {
             news.await;
             sleep_until(calm).await;

@@ -15,7 +15,10 @@ use std::{
 
 use tokio::task::yield_now;
 
-use crate::operation::{Key, KeyMap, Shards, shed};
+use crate::{
+    operation::{Key, KeyMap, Shards, shed},
+    store::Told,
+};
 
 /// All who wait. Nothing is kept of an operation that nobody waits for.
 #[derive(Debug)]
@@ -43,6 +46,8 @@ struct Awaited {
     /// Places of waiters that have left, of as many as there ever were.
     free: Vec<usize>,
     places: usize,
+    /// What they share once they are told.
+    told: Told,
 }
 
 /// The wakers of one operation, by place. Most have one, which needs no room of its own.
@@ -63,10 +68,11 @@ pub(crate) struct Waiter {
 }
 
 /// The place of a waiter.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Listens {
     entry: u64,
     place: usize,
+    told: Told,
 }
 
 /// Those who are woken. Dropped before all are, it wakes the others at once: nobody who was taken
@@ -112,7 +118,8 @@ impl Waits {
             *entries += 1;
             Awaited::new(*entries)
         });
-        Some(Listens { entry: awaited.entry, place: awaited.take_place() })
+        let (entry, told) = (awaited.entry, awaited.told.clone());
+        Some(Listens { entry, place: awaited.take_place(), told })
     }
 
     pub(super) async fn ended(&self, key: Key) {
@@ -158,7 +165,8 @@ impl Waits {
 
 impl Awaited {
     fn new(entry: u64) -> Self {
-        Self { entry, wakers: Wakers::default(), free: Vec::new(), places: 0 }
+        let told = Told::default();
+        Self { entry, wakers: Wakers::default(), free: Vec::new(), places: 0, told }
     }
 
     fn take_place(&mut self) -> usize {
@@ -187,11 +195,15 @@ impl Wakers {
 // === impl Waiter ===
 
 impl Waiter {
-    /// Hears of ends from now on, if it was told of one before. Keeps its place otherwise.
-    pub(crate) fn listen(&mut self) {
-        if !self.is_listening() {
-            self.listens = self.waits.enter(self.key);
+    /// Hears of ends from now on, if it was told of one before, and returns what it shares with the others
+    /// who were told of that. Keeps its place otherwise.
+    pub(crate) fn listen(&mut self) -> Option<Told> {
+        if self.is_listening() {
+            return None;
         }
+        let former = self.listens.take();
+        self.listens = self.waits.enter(self.key);
+        former.map(|listens| listens.told)
     }
 
     /// Whether nobody is to wait any more.
@@ -200,9 +212,9 @@ impl Waiter {
     }
 
     fn is_listening(&self) -> bool {
-        self.listens.is_some_and(|Listens { entry, .. }| {
+        self.listens.as_ref().is_some_and(|Listens { entry, .. }| {
             let shard = self.waits.shards.of(self.key);
-            shard.awaited.get(&self.key).is_some_and(|awaited| awaited.entry == entry)
+            shard.awaited.get(&self.key).is_some_and(|awaited| awaited.entry == *entry)
         })
     }
 }
@@ -211,7 +223,7 @@ impl Future for Waiter {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(Listens { entry, place }) = self.listens else { return Poll::Ready(()) };
+        let Some(Listens { entry, place, .. }) = self.listens else { return Poll::Ready(()) };
         let mut shard = self.waits.shards.of(self.key);
         let awaited = shard.awaited.get_mut(&self.key).filter(|found| found.entry == entry);
         let Some(awaited) = awaited else { return Poll::Ready(()) };
@@ -230,7 +242,7 @@ impl Future for Waiter {
 impl Drop for Waiter {
     fn drop(&mut self) {
         self.waits.waiting.fetch_sub(1, Ordering::AcqRel);
-        let Some(Listens { entry, place }) = self.listens else { return };
+        let Some(Listens { entry, place, .. }) = self.listens else { return };
         let mut shard = self.waits.shards.of(self.key);
         let Entry::Occupied(mut awaited) = shard.awaited.entry(self.key) else { return };
         if awaited.get().entry != entry {

@@ -45,7 +45,7 @@ impl Claimant {
             Err(problem) => return answered(status.error(problem)),
         };
         match operation.outcome() {
-            None => answered(self.guard.accepted(self.facts.kind, &operation, self.facts.applied)),
+            None => answered(self.guard.accepted(&self.facts, &operation)),
             Some(Outcome::Failure(Failure::NotBegun)) => Joined::Vanished,
             Some(_) => answered(self.replay(&operation)),
         }

@@ -22,8 +22,9 @@ use crate::{
     dialect::Problem,
     guard::Guard,
     idempotency::{IdempotencyKey, Scope},
+    observability::{self, Cause},
     operation::{Fingerprint, Keyed, Salt, Shared},
-    runner::{Entry, Recorded},
+    runner::{Entry, Recorded, Space},
     timer::moment,
 };
 
@@ -65,6 +66,13 @@ where
     /// The response to the call: of the service, if the key was free; of the operation that the key
     /// stands for, if it was not; or a 202 that names it.
     pub(crate) async fn answer(self) -> Result<Response<StoredBody>, S::Error> {
+        let deadline = self.claimant.deadline;
+        let answer = self.answer_in_time().await;
+        observability::answered(Some(deadline));
+        answer
+    }
+
+    async fn answer_in_time(self) -> Result<Response<StoredBody>, S::Error> {
         let Self { service, request, claimant } = self;
         let status = Arc::clone(&claimant.guard.status);
         let (parts, body) = request.into_parts();
@@ -77,11 +85,20 @@ where
         let fingerprint = upload.fingerprint(&claimant.facts.target, &parts.headers);
         let mut vanished = 0;
         let answer = loop {
-            let record = match claimant.claim(fingerprint).await {
+            // Without a place nothing is begun, but what the key stands for may have been.
+            let who = claimant.facts.principal.as_ref();
+            let (space, full) = match claimant.guard.runner.parking().enter(who) {
+                Ok(space) => (Some(space), None),
+                Err(cause) => (None, Some(cause)),
+            };
+            let record = match claimant.claim(fingerprint, space).await {
                 Some(Recorded::Ours(ward)) if ward.has_space() => {
                     return claimant.run(ward, service, parts, upload).await;
                 }
-                Some(Recorded::Ours(_)) | None => break status.error(Problem::NotBegun),
+                Some(Recorded::Ours(_)) | None => {
+                    observability::refused(full.unwrap_or(Cause::StoreUnavailable));
+                    break status.error(Problem::NotBegun);
+                }
                 Some(Recorded::Theirs(record)) => record,
             };
             match claimant.join(*record, fingerprint).await {
@@ -118,10 +135,8 @@ impl Claimant {
 
     /// Creates an operation under the key, unless there is one. `None` if nobody knows whether there
     /// is.
-    async fn claim(&self, fingerprint: Fingerprint) -> Option<Recorded> {
+    async fn claim(&self, fingerprint: Fingerprint, space: Option<Space>) -> Option<Recorded> {
         let runner = &self.guard.runner;
-        // Without a place nothing is begun, but what the key stands for may have been.
-        let space = runner.parking().enter();
         let salt = Salt::random();
         let id = self.scope.operation(&self.key, &salt);
         let shared = Arc::new(Shared::new(id));

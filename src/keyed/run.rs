@@ -78,7 +78,7 @@ impl Claimant {
         let accepted = || {
             let head = Head { report: shared.latest(), ..head.clone() };
             let operation = Snapshot::accepted(shared.new_id(), head);
-            self.guard.accepted(self.facts.kind, &operation, self.facts.applied)
+            self.guard.accepted(&self.facts, &operation)
         };
         let slot = Slot::Used(Arc::clone(&shared));
         let (body, gate) = upload.into_body();
@@ -123,7 +123,8 @@ impl Claimant {
         });
         let subject = Subject { id: shared.new_id(), who: self.facts.principal.as_ref() };
         let ended = match is_stored.await {
-            true => self.guard.status.get(subject).await.ok(),
+            // Once in the call's life, and its caller waits.
+            true => self.guard.status.get_alone(subject).await.ok(),
             false => None,
         };
         Ok(match ended {

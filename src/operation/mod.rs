@@ -28,7 +28,7 @@ pub(crate) use self::{
     envelope::{Head, Report, Stage, Standing, Tail},
     keyed::{Fingerprint, Keyed, Salt},
     request::StoredRequest,
-    shards::{KeyMap, Shards, shed},
+    shards::{KeyMap, Recent, Shards, shed},
     shared::{Order, Reports, Shared},
     takeover::Takeover,
 };

@@ -5,7 +5,10 @@ use std::{
     collections::HashMap,
     hash::{BuildHasherDefault, Hasher},
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
+
+use tokio::time::Instant;
 
 use super::Key;
 
@@ -15,6 +18,14 @@ use super::Key;
 pub(crate) struct Shards<T>([Mutex<T>; SHARDS]);
 
 pub(crate) type KeyMap<V> = HashMap<Key, V, KeyHash>;
+
+/// What was lately, by key. What is over goes when something else comes.
+#[derive(Debug)]
+pub(crate) struct Recent<V> {
+    pub(crate) map: KeyMap<V>,
+    /// When those that are over were last taken out; `None` if they never were.
+    tidied: Option<Instant>,
+}
 
 /// Hashes a key by taking its first bytes: it is a hash already, of an id that the server made, so
 /// nobody can choose keys that collide.
@@ -48,6 +59,27 @@ impl<T: Default> Default for Shards<T> {
 
 fn locked<T>(shard: &Mutex<T>) -> MutexGuard<'_, T> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+// === impl Recent ===
+
+impl<V> Recent<V> {
+    /// Takes out what is over, but only once in the time that it takes to be over: so each is looked at a
+    /// few times only.
+    pub(crate) fn tidy(&mut self, now: Instant, lasts: Duration, is_over: impl Fn(&V) -> bool) {
+        let is_due = |tidied| now.saturating_duration_since(tidied) >= lasts;
+        if self.tidied.is_none_or(is_due) {
+            self.map.retain(|_, value| !is_over(value));
+            self.tidied = Some(now);
+            shed(&mut self.map);
+        }
+    }
+}
+
+impl<V> Default for Recent<V> {
+    fn default() -> Self {
+        Self { map: KeyMap::default(), tidied: None }
+    }
 }
 
 /// Gives back the room of what was removed, once that is most of it. Costs nothing on average: as

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     hub::Held,
+    observability,
     operation::{Fence, Head, Key, Shared},
     store::Record,
 };
@@ -79,19 +80,20 @@ impl Runner {
             Err(Uncreated::Taken(record, doubt)) => {
                 drop(caller.send(Recorded::Theirs(record)));
                 if doubt == Doubt::Applied {
-                    self.bar(key, head, &encoded, shared).await;
+                    self.bar(key, head, &encoded, shared, idempotency).await;
                 }
                 return;
             }
         };
         let hold = self.hub.hold(key, Held { fence, shared: Arc::clone(&shared) });
+        let span = observability::operation_span(span, key);
         let idempotency = idempotency.map(Box::new);
         let parked = Parked {
             runner: self,
             head: Box::from(&encoded[..]),
             idempotency,
             shared,
-            span: (!span.is_none()).then(|| Box::new(span)),
+            span: (!span.is_disabled()).then(|| Box::new(span)),
             hold,
             space,
             unsaid: None,
@@ -102,14 +104,22 @@ impl Runner {
 
     /// Sees to it that an attempt which is still on its way creates nothing. It would, once the
     /// idempotency key is free again, and nobody would work on it, nor close it. So its place is taken:
-    /// by itself without the key, abandoned at once.
-    async fn bar(self: Arc<Self>, key: Key, head: Head, encoded: &Bytes, shared: Arc<Shared>) {
+    /// by itself without the key, closed at once. If the attempt was sooner, others may have found it by the
+    /// key, and been told of it: it was not begun.
+    async fn bar(
+        self: Arc<Self>,
+        key: Key,
+        head: Head,
+        encoded: &Bytes,
+        shared: Arc<Shared>,
+        idempotency: Option<[u8; 32]>,
+    ) {
         let Some(fence) = self.create_surely(key, None, encoded).await else { return };
         let hold = self.hub.hold(key, Held { fence, shared: Arc::clone(&shared) });
         let parked = Parked {
             runner: self,
             head: Box::from(&encoded[..]),
-            idempotency: None,
+            idempotency: idempotency.map(Box::new),
             shared,
             span: None,
             hold,

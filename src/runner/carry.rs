@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     body::BoxError,
+    observability,
     operation::{Failure, Outcome},
 };
 
@@ -50,6 +51,7 @@ impl Ward {
     {
         let limit = self.runner.limits.execution;
         let accepted = self.announce(limit);
+        observability::accepted(self.key());
         self.shared().attach(&self.runner.reports, &accepted.report);
         self.spawn(call);
     }

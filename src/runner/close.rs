@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
-use tracing::{error, warn};
+use tracing::warn;
 
 use super::{
     backoff::Backoff,
@@ -14,6 +14,8 @@ use super::{
 use crate::{
     clock::unix_now,
     idempotency::is_released,
+    limits::Limits,
+    observability,
     operation::{Failure, Outcome, Tail},
     store::{Claim, Close, StoreError, Written},
 };
@@ -46,9 +48,10 @@ impl Ending {
         let began = Instant::now();
         let mut backoff = Backoff::of(key);
         let mut saved = None;
-        let ended = match self.outcome {
-            Outcome::Response(_) => Some(unix_now()),
-            Outcome::Failure(_) => None,
+        let ended = unix_now();
+        let mut failure = match self.outcome {
+            Outcome::Response(_) => None,
+            Outcome::Failure(failure) => Some(failure),
         };
         let claim = if is_released(&self.outcome) { Claim::Release } else { Claim::Keep };
         let close = Close { retention: self.retention, claim };
@@ -57,27 +60,26 @@ impl Ending {
             match remains.store(&runner.store, key, parked.hold.fence()).await {
                 Ok(Step::More) => backoff = Backoff::of(key),
                 Ok(Step::Last(Written::Applied)) => {
-                    if let Some(ended) = ended {
-                        parked.observe(ended);
-                    }
+                    parked.observe(failure, ended);
                     runner.hub.ended(key).await;
                     return;
                 }
                 Ok(Step::Last(Written::Fenced)) => {
-                    warn!(operation = %key, "another process has taken the operation over; this outcome is dropped");
+                    observability::fenced(key);
                     runner.hub.ended(key).await;
                     return;
                 }
                 Ok(Step::Last(Written::Missing)) => match self.if_missing {
                     IfMissing::Accept => return,
-                    // An attempt that was not answered may have closed it, and its time be over.
+                    // An attempt that was not answered may have closed it, and its time be over, by a
+                    // clock that is not ours.
                     IfMissing::Recreate
-                        if saved.is_some() && Instant::now() - began >= self.retention =>
+                        if saved.is_some() && began.elapsed() + Limits::DOUBT >= self.retention =>
                     {
                         return;
                     }
                     IfMissing::Recreate => {
-                        error!(operation = %key, "the store has lost an accepted operation; it is stored again");
+                        observability::recreated(key);
                         let head = Bytes::copy_from_slice(&parked.head);
                         let idempotency = parked.idempotency();
                         let created = runner.create_surely(key, idempotency, &head).await;
@@ -85,12 +87,15 @@ impl Ending {
                             return;
                         };
                         runner.hub.refence(key, fence);
+                        // A copy of that creation may arrive late, and has to find it there.
+                        remains.keep(Limits::DOUBT);
                         self.if_missing = IfMissing::Accept;
                     }
                 },
                 Err(error) => {
                     warn!(operation = %key, %error, "the outcome could not be stored");
                     if let StoreError::TooLarge = error {
+                        failure = Some(Failure::TooLarge);
                         remains.give_up(Failure::TooLarge);
                     }
                     saved.get_or_insert_with(|| runner.parking.save(remains.size()));

@@ -20,6 +20,7 @@ use crate::{
     body::BoxError,
     headers::{self, RetryAfter},
     limits::Limits,
+    observability,
     operation::{Failure, Outcome, Shared, Slot, StoredResponse},
 };
 
@@ -49,6 +50,7 @@ impl Parked {
         let length = body.len() as u64;
         let dropped = headers::keep(&mut headers, || self.target(), length, retry_after, cookies);
         if dropped > 0 {
+            observability::dropped_headers(dropped);
             warn!(operation = %self.key(), dropped, "Set-Cookie fields of an accepted call are not kept");
         }
         let status = parts.status;

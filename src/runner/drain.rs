@@ -33,6 +33,7 @@ impl Runner {
     pub(crate) async fn drain(self: &Arc<Self>, grace: Duration) -> Drained {
         self.parking.close();
         let before = self.handed_over.load(Ordering::Acquire);
+        let handed_over = || self.handed_over.load(Ordering::Acquire) - before;
         self.hub.end_waits().await;
         let parked = self.parking.parked();
         info!(parked, "draining");
@@ -41,6 +42,7 @@ impl Runner {
             Ok(()) => 0,
             Err(_) => self.parking.parked(),
         };
+        let unbegun = handed_over();
         if remaining > 0 {
             self.hub.give_all(Order::ShutDown).await;
             // Time to store the ends, also if the store's first answer is lost.
@@ -48,10 +50,10 @@ impl Runner {
         }
         self.leave().await;
         let left = self.parking.parked();
-        let handed_over = self.handed_over.load(Ordering::Acquire) - before;
+        let handed_over = handed_over();
         Drained {
-            ended: parked.saturating_sub(remaining),
-            shut_down: remaining.saturating_sub(left + handed_over),
+            ended: parked.saturating_sub(remaining + unbegun),
+            shut_down: remaining.saturating_sub(left + handed_over - unbegun),
             handed_over,
             left,
         }

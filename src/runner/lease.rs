@@ -18,6 +18,7 @@ use tracing::warn;
 
 use super::Runner;
 use crate::{
+    observability,
     operation::{Order, Owner},
     store::{OperationStore, StoreError},
 };
@@ -76,6 +77,7 @@ impl Runner {
             *state = State::Beating { owner, until: None, _over };
             self.lease.phase.store(NOT_IDLE, Ordering::Release);
             drop(state);
+            observability::describe();
             let beats = Beats { runner: Arc::downgrade(self), owner };
             tokio::spawn(beats.renew_on());
             tokio::spawn(Self::tidy_on(Arc::downgrade(self), owner));
@@ -143,16 +145,18 @@ impl Runner {
 impl Beats {
     /// Renews the lease until the last layer is gone, or the lease was left.
     async fn renew_on(self) {
+        let mut due = Instant::now();
         while let Some(runner) = self.runner.upgrade() {
             if runner.lease.owner() != Some(self.owner) {
                 return;
             }
-            let next = Instant::now() + runner.limits.beat();
+            observability::beat(due);
+            due = Instant::now() + runner.limits.beat();
             if let Err(error) = runner.renew(self.owner).await {
                 warn!(error = &error as &dyn Error, "the lease could not be renewed");
             }
             drop(runner);
-            sleep_until(next).await;
+            sleep_until(due).await;
         }
     }
 }

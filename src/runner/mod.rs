@@ -42,7 +42,7 @@ pub use self::{drain::Drained, parking::Undeferrable};
 use self::{lease::Lease, parking::Parking, replay::Replay};
 use crate::{
     body::BoxError, estimate::Estimates, hub::Hub, limits::Limits, operation::Reports,
-    store::BoundedStore,
+    principal::Callers, store::BoundedStore,
 };
 
 /// What a service's error becomes once its call has been accepted.
@@ -80,7 +80,11 @@ impl Runner {
             limits,
             estimates,
             on_error,
-            parking: Arc::new(Parking::new(limits.parked, limits.saved_bytes)),
+            parking: Arc::new(Parking::new(
+                limits.parked,
+                Callers::new(limits.parked_per_caller),
+                limits.saved_bytes,
+            )),
             reports: Arc::default(),
             lease: Lease::default(),
             replay: OnceLock::new(),

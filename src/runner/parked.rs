@@ -9,7 +9,8 @@ use super::{Runner, Space};
 use crate::{
     clock::Timestamp,
     hub::Hold,
-    operation::{Head, Key, Shared},
+    observability,
+    operation::{Failure, Head, Key, Shared},
 };
 
 /// An operation that this process runs. As small as it can be, for it is kept for as long as the
@@ -51,10 +52,14 @@ impl Parked {
         self.idempotency.as_deref().copied()
     }
 
-    /// The operation has ended, with a response: others like it may take as long.
-    pub(super) fn observe(&self, ended: Timestamp) {
+    /// The operation has ended. If with a response, others like it may take as long.
+    pub(super) fn observe(&self, failure: Option<Failure>, ended: Timestamp) {
         let Head { created, method, target, .. } = self.decoded_head();
-        self.runner.estimates.observe(&method, &target, ended.since(created));
+        let elapsed = ended.since(created);
+        if failure.is_none() {
+            self.runner.estimates.observe(&method, &target, elapsed);
+        }
+        observability::closed(self.key(), failure, elapsed);
     }
 
     /// Whether another process may run the request again if this one leaves it.

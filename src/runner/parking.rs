@@ -8,12 +8,18 @@ use std::{
 
 use tokio::sync::Notify;
 
+use crate::{
+    observability::{self, Cause, Step},
+    principal::{Callers, Principal, Share},
+};
+
 /// The room for operations: how many may be parked, and how many bytes of results may wait for the
 /// store.
 #[derive(Debug)]
 pub(crate) struct Parking {
     parked: AtomicUsize,
     most_parked: usize,
+    callers: Arc<Callers>,
     saved: AtomicUsize,
     most_saved: usize,
     /// How the last attempt to record an operation ended: a [`Store`].
@@ -26,6 +32,7 @@ pub(crate) struct Parking {
 #[derive(Debug)]
 pub(crate) struct Space {
     parking: Arc<Parking>,
+    _share: Share,
 }
 
 /// The bytes of a result that waits for the store, given back when dropped.
@@ -65,10 +72,14 @@ enum Gate {
 // === impl Parking ===
 
 impl Parking {
-    pub(super) fn new(most_parked: usize, most_saved: usize) -> Self {
+    pub(super) fn new(most_parked: usize, callers: Callers, most_saved: usize) -> Self {
+        if most_parked == 0 {
+            observability::deferral_off(Cause::Saturated, Step::Up);
+        }
         Self {
             parked: AtomicUsize::new(0),
             most_parked,
+            callers: Arc::new(callers),
             saved: AtomicUsize::new(0),
             most_saved,
             store: AtomicU8::new(Store::Answers as u8),
@@ -77,14 +88,23 @@ impl Parking {
         }
     }
 
-    /// Takes a place, if there is one.
-    pub(crate) fn enter(self: &Arc<Self>) -> Option<Space> {
-        if self.is_closed() || self.is_overfull() {
-            return None;
+    /// Takes a place for an operation of this caller, unless there is none for this reason.
+    pub(crate) fn enter(self: &Arc<Self>, who: Option<&Principal>) -> Result<Space, Cause> {
+        if self.is_closed() {
+            return Err(Cause::Draining);
         }
+        if self.is_overfull() {
+            return Err(Cause::ResultsUnsaved);
+        }
+        let share = self.callers.enter(who).ok_or(Cause::CallerSaturated)?;
         let free = |parked| (parked < self.most_parked).then_some(parked + 1);
-        self.parked.fetch_update(Ordering::AcqRel, Ordering::Acquire, free).ok()?;
-        Some(Space { parking: Arc::clone(self) })
+        let taken = self.parked.fetch_update(Ordering::AcqRel, Ordering::Acquire, free);
+        let before = taken.map_err(|_| Cause::Saturated)?;
+        observability::parked(Step::Up);
+        if before + 1 == self.most_parked {
+            observability::deferral_off(Cause::Saturated, Step::Up);
+        }
+        Ok(Space { parking: Arc::clone(self), _share: share })
     }
 
     /// How many operations are parked.
@@ -108,7 +128,9 @@ impl Parking {
 
     /// No more operations from now on.
     pub(super) fn close(&self) {
-        self.gate.store(Gate::Closed as u8, Ordering::Release);
+        if self.gate.swap(Gate::Closed as u8, Ordering::AcqRel) == Gate::Open as u8 {
+            observability::deferral_off(Cause::Draining, Step::Up);
+        }
     }
 
     /// Waits until no operation is parked.
@@ -123,16 +145,23 @@ impl Parking {
     }
 
     pub(super) fn store_answers(&self) {
-        self.store.store(Store::Answers as u8, Ordering::Release);
+        if self.store.swap(Store::Answers as u8, Ordering::AcqRel) == Store::Fails as u8 {
+            observability::store_unavailable(Step::Down);
+        }
     }
 
     pub(super) fn store_fails(&self) {
-        self.store.store(Store::Fails as u8, Ordering::Release);
+        if self.store.swap(Store::Fails as u8, Ordering::AcqRel) == Store::Answers as u8 {
+            observability::store_unavailable(Step::Up);
+        }
     }
 
     /// Counts a result that has to wait for the store.
     pub(super) fn save(self: &Arc<Self>, bytes: usize) -> Saved {
-        self.saved.fetch_add(bytes, Ordering::AcqRel);
+        let before = self.saved.fetch_add(bytes, Ordering::AcqRel);
+        if (before..before + bytes).contains(&self.most_saved) {
+            observability::deferral_off(Cause::ResultsUnsaved, Step::Up);
+        }
         Saved { parking: Arc::clone(self), bytes }
     }
 
@@ -145,11 +174,31 @@ impl Parking {
     }
 }
 
+impl Drop for Parking {
+    /// What no longer is does not hold anything up.
+    fn drop(&mut self) {
+        if self.is_closed() {
+            observability::deferral_off(Cause::Draining, Step::Down);
+        }
+        if *self.store.get_mut() == Store::Fails as u8 {
+            observability::deferral_off(Cause::StoreUnavailable, Step::Down);
+        }
+        if self.most_parked == 0 {
+            observability::deferral_off(Cause::Saturated, Step::Down);
+        }
+    }
+}
+
 // === impl Space ===
 
 impl Drop for Space {
     fn drop(&mut self) {
-        if self.parking.parked.fetch_sub(1, Ordering::AcqRel) == 1 {
+        let before = self.parking.parked.fetch_sub(1, Ordering::AcqRel);
+        observability::parked(Step::Down);
+        if before == self.parking.most_parked {
+            observability::deferral_off(Cause::Saturated, Step::Down);
+        }
+        if before == 1 {
             self.parking.emptied.notify_waiters();
         }
     }
@@ -159,7 +208,10 @@ impl Drop for Space {
 
 impl Drop for Saved {
     fn drop(&mut self) {
-        self.parking.saved.fetch_sub(self.bytes, Ordering::AcqRel);
+        let before = self.parking.saved.fetch_sub(self.bytes, Ordering::AcqRel);
+        if (before - self.bytes..before).contains(&self.parking.most_saved) {
+            observability::deferral_off(Cause::ResultsUnsaved, Step::Down);
+        }
     }
 }
 

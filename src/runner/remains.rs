@@ -1,5 +1,7 @@
 //! What is still to be stored of an end: perhaps parts of a body, then the last tail.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
@@ -73,6 +75,12 @@ impl Remains {
             State::Tail(tail) => tail.len(),
             State::Parts(parts) => parts.body.len(),
         }
+    }
+
+    /// The operation is to be known for so long at least, however short its retention is: its tail says no
+    /// more than what was promised.
+    pub(super) fn keep(&mut self, retention: Duration) {
+        self.close.retention = self.close.retention.max(retention);
     }
 
     /// The response cannot be kept.

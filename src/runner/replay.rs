@@ -19,7 +19,7 @@ use tokio::{
     time::sleep,
 };
 use tower_service::Service;
-use tracing::{Instrument, info, info_span, warn};
+use tracing::{Instrument, warn};
 
 use super::{Runner, backoff::Backoff, parked::Parked, tidy::Settled, ward::Ward};
 use crate::{
@@ -27,7 +27,8 @@ use crate::{
     call::Call,
     clock::unix_now,
     hub::Held,
-    operation::{Head, Key, Outcome, Report, Shared, Slot, Stage, Standing, Tail},
+    observability,
+    operation::{Failure, Head, Key, Outcome, Report, Shared, Slot, Stage, Standing, Tail},
     replay::{Kept, ReplayPolicy, pause_before},
     request::RequestHead,
     store::{OperationStore, Record, Written},
@@ -65,6 +66,8 @@ enum Turn {
     Ours,
     /// Somebody else has taken the operation over meanwhile, or ended it.
     Theirs,
+    /// This process is ending.
+    Never,
 }
 
 // === impl Runner ===
@@ -103,18 +106,19 @@ impl Runner {
         attempt: u32,
         again: Again,
     ) -> Settled {
-        let Some(space) = self.parking.enter() else { return Settled::Later };
+        // Whose it is, is not stored so that it could be read.
+        let Ok(space) = self.parking.enter(None) else { return Settled::Later };
         let (key, fence) = (record.key, record.fence);
         let shared = Arc::new(Shared::resumed(key, fence, attempt, standing.revision));
         shared.attach(&self.reports, &Report::at(Stage::NotStarted));
-        let span = info_span!(parent: None, "replay", operation = %key, attempt);
+        let span = observability::replay_span(key, attempt);
         let parked = Parked {
             runner: Arc::clone(self),
             head: Box::from(&record.head[..]),
             idempotency: None,
             hold: self.hub.hold(key, Held { fence, shared: Arc::clone(&shared) }),
             shared,
-            span: (!span.is_none()).then(|| Box::new(span.clone())),
+            span: (!span.is_disabled()).then(|| Box::new(span.clone())),
             space: Some(space),
             unsaid: None,
         };
@@ -133,10 +137,12 @@ impl Runner {
         });
         match turn.await {
             Ok((Turn::Ours, permit)) => {
-                info!(operation = %key, attempt, "running a request again");
+                observability::replayed(key, attempt);
                 replay.run(ward, again.request, permit);
             }
             Ok((Turn::Theirs, _)) => drop(ward.release()),
+            // An attempt that has not begun is none: whoever comes next makes it.
+            Ok((Turn::Never, _)) | Err(Failure::ShutDown) => ward.release().hand_over(),
             Err(failure) => ward.close(Outcome::Failure(failure)).await,
         }
     }
@@ -160,6 +166,9 @@ impl Runner {
     async fn begin_again(self: &Arc<Self>, key: Key, shared: &Shared, attempt: u32) -> Turn {
         let mut backoff = Backoff::of(key);
         loop {
+            if self.parking.is_closed() {
+                return Turn::Never;
+            }
             let Some(held) = self.hub.find(key) else { return Turn::Theirs };
             if self.live_owner().await.is_ok() {
                 let revision = shared.next_revision();

@@ -6,13 +6,15 @@ use std::{
 };
 
 use tokio::{task::yield_now, time::sleep};
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::{Runner, close::encode, replay::Again};
 use crate::{
+    clock::unix_now,
     limits::Limits,
+    observability,
     operation::{Failure, Head, Outcome, Owner, Standing, Tail, Takeover},
-    store::{Close, OperationStore, Record, StoreError},
+    store::{Close, OperationStore, Record, StoreError, Written},
 };
 
 /// How many operations are adopted, or swept, at a time.
@@ -70,7 +72,10 @@ impl Runner {
                     continue;
                 }
                 match self.settle(record).await {
-                    Ok(Settled::Done) => settled += 1,
+                    Ok(Settled::Done) => {
+                        observability::adopted(record.key);
+                        settled += 1;
+                    }
                     Ok(Settled::Later) => {}
                     Err(error) => {
                         warn!(operation = %record.key, %error, "an adopted operation could not be closed");
@@ -101,8 +106,13 @@ impl Runner {
                 return Ok(self.resume(record, standing, attempt, again));
             }
         };
-        info!(operation = %record.key, ?failure, "closing an operation whose process is gone");
-        self.close_adopted(record, standing, failure).await?;
+        let written = self.close_adopted(record, standing, failure).await?;
+        if written == Written::Applied {
+            observability::closed(record.key, Some(failure), unix_now().since(head.created));
+            if failure == Failure::Lost {
+                observability::lost(record.key);
+            }
+        }
         Ok(Settled::Done)
     }
 
@@ -111,13 +121,13 @@ impl Runner {
         record: &Record,
         standing: Standing,
         failure: Failure,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Written, StoreError> {
         // Whoever created it may be alive after all, and have a late attempt at that on its way.
         let close = Close::keep(self.limits.retention.max(Limits::DOUBT));
         let revision = standing.revision.saturating_add(1);
         let tail = encode(revision, Outcome::Failure(failure), close);
-        self.store.write(record.key, record.fence, tail, Some(close)).await?;
+        let written = self.store.write(record.key, record.fence, tail, Some(close)).await?;
         self.hub.ended(record.key).await;
-        Ok(())
+        Ok(written)
     }
 }

@@ -19,7 +19,7 @@ use crate::{
     dialect::{Command, Links, Problem, Resource},
     hub::Watcher,
     operation::{Key, OperationId, Snapshot},
-    principal::Principal,
+    principal::{Principal, Share},
 };
 
 /// How long nothing is said at most.
@@ -47,6 +47,7 @@ struct Watch {
     who: Option<Principal>,
     links: Links,
     watcher: Watcher,
+    _share: Share,
     /// What it has been told last.
     known: String,
     next: Next,
@@ -85,9 +86,21 @@ impl Status {
         // Before the reading, so that what happens after it is heard.
         let watcher = match request.method {
             Method::HEAD => None,
-            _ => self.hub.watch(key),
+            _ => self
+                .waiters
+                .enter(subject.who)
+                .and_then(|share| Some((self.hub.watch(key)?, share))),
         };
-        let operation = self.timed(self.get(subject).await?);
+        let read = match &watcher {
+            Some(_) => self.get(subject).await,
+            None => {
+                let asker = self.pace.asker(subject, Resource::Status);
+                let read = self.get_in_time(subject, asker).await;
+                self.note(asker, &read);
+                read
+            }
+        };
+        let operation = self.timed(read?);
         let Some(document) = self.dialect.document(&operation, &links) else {
             return Ok(self.tell(Resource::Status, Command::Get, &operation, &links, request));
         };
@@ -105,11 +118,20 @@ impl Status {
             false => Next::Event(event(Kind::Status, &mark, &document)),
         };
         Ok(match watcher {
-            Some(watcher) => {
+            Some((watcher, _share)) => {
                 let (id, who) = (subject.id, subject.who.cloned());
                 let times = Times::from(Instant::now());
-                let watch =
-                    Watch { status: self, id, who, links, watcher, known: mark, next, times };
+                let watch = Watch {
+                    status: self,
+                    id,
+                    who,
+                    links,
+                    watcher,
+                    _share,
+                    known: mark,
+                    next,
+                    times,
+                };
                 let events = stream::unfold(watch, Watch::next);
                 let frames = events.map(|event| Ok(Frame::data(event)));
                 stream_of(StoredBody::live(StreamBody::new(frames)))
@@ -153,9 +175,9 @@ impl Watch {
             }
             self.times.look = now + LOOK_AGAIN;
             // Before the reading, so that what happens after it is heard.
-            self.watcher.listen();
-            let event = match self.status.get(Subject { id: self.id, who: self.who.as_ref() }).await
-            {
+            let told = self.watcher.listen();
+            let subject = Subject { id: self.id, who: self.who.as_ref() };
+            let event = match self.status.get_told(subject, told.as_ref()).await {
                 Ok(operation) => self.news(&self.status.timed(operation)),
                 // It is read again when it is due.
                 Err(Problem::StoreUnavailable) => None,

@@ -7,7 +7,7 @@ use http::Response;
 use super::{Status, Subject, finish, long_poll::Wait};
 use crate::{
     body::StoredBody,
-    dialect::{Command, Hop, Links, Preference, Problem, Resource},
+    dialect::{Command, Hop, Links, Preference, Problem, PublicBase, Resource},
     operation::Snapshot,
 };
 
@@ -19,9 +19,10 @@ impl Status {
         &self,
         operation: &Snapshot,
         applied: Preference,
+        public: Option<&PublicBase>,
     ) -> Response<StoredBody> {
         let operation = self.timed(operation.clone());
-        let links = self.links_of(&operation);
+        let links = self.links_of(&operation, public);
         let reply = self.dialect.redirected(&operation, applied, Hop::FIRST, &links);
         finish::reply(self, reply, &operation)
     }
@@ -35,7 +36,8 @@ impl Status {
         wait: Option<Duration>,
         links: &Links,
     ) -> Result<Response<StoredBody>, Problem> {
-        let (read, granted) = self.wait(subject, wait.unwrap_or(self.max_wait)).await;
+        let asker = self.pace.asker(subject, Resource::Result);
+        let (read, granted) = self.wait(subject, wait.unwrap_or(self.max_wait), asker).await;
         let operation = self.timed(read?);
         // Callers that are not held are back at once, and through with all hops within milliseconds.
         let next = match granted {

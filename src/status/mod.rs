@@ -11,32 +11,35 @@ mod finish;
 mod follow;
 mod hearing;
 mod long_poll;
+mod pace;
 mod page;
 mod service;
 
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
-use http::{HeaderMap, HeaderName, Request, Response, Uri, request::Parts};
+use http::{HeaderMap, HeaderName, Request, Response, request::Parts};
 use http_body::Body;
-use tracing::warn;
+use tokio::time::Instant;
+use tracing::{Instrument, Span, warn};
 
-use self::accept::Form;
-pub(crate) use self::hearing::Hearing;
+use self::{accept::Form, pace::Asker};
+pub(crate) use self::{hearing::Hearing, pace::Pace};
 pub use self::{page::StatusPage, service::StatusService};
 use crate::{
     body::{StoredBody, discard},
     clock::unix_now,
     dialect::{
-        Command, Dialect, Links, Mount, Patch, Preference, Problem, RESPOND_ASYNC, Reply, Resource,
-        Route, STORED,
+        Command, Dialect, Links, Mount, Patch, Preference, Problem, PublicBase, RESPOND_ASYNC,
+        Reply, Resource, Route, STORED,
     },
     estimate::Estimates,
     hub::Hub,
+    observability,
     operation::{Head, Key, OperationId, Order, Snapshot},
-    principal::Principal,
+    principal::{Callers, Principal},
     request::RequestHead,
-    signature::{KeyRing, Verbs},
-    store::{BoundedStore, OperationStore, Record, StoreError},
+    signature::{KeyRing, Signature, Verbs},
+    store::{BoundedStore, JoinedReads, OperationStore, Reading, Record, StoreError, Told},
 };
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -44,14 +47,19 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// What answers for the operations of one layer.
 pub(crate) struct Status {
     pub(crate) store: BoundedStore,
+    pub(crate) reads: JoinedReads,
     pub(crate) hub: Arc<Hub>,
     pub(crate) dialect: Arc<dyn Dialect>,
     pub(crate) mount: Mount,
     pub(crate) links: Links,
+    /// What stands before the references of one caller.
+    pub(crate) public_base_from: Option<PublicBaseFrom>,
     pub(crate) max_wait: Duration,
     pub(crate) estimates: Arc<Estimates>,
     pub(crate) identify: Option<Identify>,
     pub(crate) hearing: Hearing,
+    pub(crate) waiters: Arc<Callers>,
+    pub(crate) pace: Pace,
     /// What signs references, if they are.
     pub(crate) ring: Option<KeyRing>,
     pub(crate) page: StatusPage,
@@ -59,6 +67,9 @@ pub(crate) struct Status {
 
 /// Tells who is asking.
 pub(crate) type Identify = Arc<dyn Fn(&RequestHead<'_>) -> Option<Principal> + Send + Sync>;
+
+/// Tells what a caller has to put before the base path.
+pub(crate) type PublicBaseFrom = Arc<dyn Fn(&RequestHead<'_>) -> Option<PublicBase> + Send + Sync>;
 
 /// Which operation is asked for, and by whom.
 #[derive(Clone, Copy, Debug)]
@@ -89,9 +100,11 @@ impl Status {
         &self,
         operation: &Snapshot,
         applied: Preference,
+        public: Option<&PublicBase>,
     ) -> Response<StoredBody> {
         let operation = self.timed(operation.clone());
-        let reply = self.dialect.accepted(&operation, applied, &self.links_of(&operation));
+        let links = self.links_of(&operation, public);
+        let reply = self.dialect.accepted(&operation, applied, &links);
         finish::reply(self, reply, &operation)
     }
 
@@ -117,7 +130,11 @@ impl Status {
         if !body.is_end_stream() {
             discard(body, &request.headers).await;
         }
-        let response = match self.admitted(route, &request).await {
+        let span = match route {
+            Route::Follow { id, .. } | Route::Operation { id, .. } => observability::poll_span(id),
+            Route::NotAllowed { .. } => Span::none(),
+        };
+        let response = match self.admitted(route, &request).instrument(span).await {
             Ok(response) => response,
             Err(problem) => self.error(problem),
         };
@@ -134,7 +151,7 @@ impl Status {
         match route {
             Route::NotAllowed { allow } => Err(Problem::NotAllowed { allow }),
             Route::Follow { id, hop } => {
-                let links = self.links_for(id, Command::Get, &request.uri)?;
+                let links = self.links_for(id, Command::Get, request)?;
                 let who = self.hear(&RequestHead::from(request));
                 self.follow(Subject { id, who: who.as_ref() }, hop, wait, &links).await
             }
@@ -142,7 +159,7 @@ impl Status {
                 Err(Problem::CrossSite)
             }
             Route::Operation { id, resource, command } => {
-                let links = self.links_for(id, command, &request.uri)?;
+                let links = self.links_for(id, command, request)?;
                 let who = self.hear(&RequestHead::from(request));
                 let subject = Subject { id, who: who.as_ref() };
                 let form = match (resource, command) {
@@ -152,15 +169,21 @@ impl Status {
                 if form == Form::Events {
                     return Arc::clone(self).watch(subject, links.into_owned(), request).await;
                 }
-                let read = match (command, wait) {
-                    (Command::Get, None) => self.get(subject).await,
-                    (Command::Get, Some(wait)) => self.wait(subject, wait).await.0,
-                    (Command::Cancel, _) => self.cancel(subject).await,
+                let read = match command {
+                    Command::Get => {
+                        // The page asks by itself, as often as something changes.
+                        let asker = match (form, self.page) {
+                            (Form::Page, StatusPage::Offered) => None,
+                            _ => self.pace.asker(subject, resource),
+                        };
+                        self.wait(subject, wait.unwrap_or_default(), asker).await.0
+                    }
+                    Command::Cancel => self.cancel(subject).await,
                 };
                 let operation = self.timed(read?);
                 if form == Form::Page && self.shows(&operation) {
                     let verdict = operation.outcome().map(|outcome| self.dialect.verdict(outcome));
-                    return Ok(page::response(&operation, verdict, &links));
+                    return Ok(page::response(&operation, verdict, &links, unix_now()));
                 }
                 Ok(self.tell(resource, command, &operation, &links, request))
             }
@@ -168,10 +191,24 @@ impl Status {
     }
 
     /// The references for the caller of an operation, who may do all that can be done with it.
-    fn links_of(&self, operation: &Snapshot) -> Cow<'_, Links> {
+    fn links_of(&self, operation: &Snapshot, public: Option<&PublicBase>) -> Cow<'_, Links> {
         let sign =
             |ring: &KeyRing| ring.sign_for_caller(operation.id.as_bytes(), operation.created);
-        self.links.signed(self.ring.as_ref().map(sign))
+        self.signed(public, self.ring.as_ref().map(sign))
+    }
+
+    /// The references of a caller, signed if there is a signature.
+    fn signed(&self, public: Option<&PublicBase>, signature: Option<Signature>) -> Cow<'_, Links> {
+        match public {
+            None => self.links.signed(signature),
+            Some(public) => Cow::Owned(public.links(&self.mount).signed(signature).into_owned()),
+        }
+    }
+
+    /// What this caller has to put before the base path, if that is not the same for all.
+    #[inline]
+    pub(crate) fn public_base(&self, request: &RequestHead<'_>) -> Option<PublicBase> {
+        self.public_base_from.as_ref().and_then(|find| find(request))
     }
 
     /// The references for whoever asks at a URL: they let it do no more than this one does. An error, if
@@ -180,15 +217,18 @@ impl Status {
         &self,
         id: OperationId,
         command: Command,
-        url: &Uri,
+        request: &Parts,
     ) -> Result<Cow<'_, Links>, Problem> {
-        let Some(ring) = &self.ring else { return Ok(Cow::Borrowed(&self.links)) };
+        let public = self.public_base(&RequestHead::from(request));
+        let Some(ring) = &self.ring else { return Ok(self.signed(public.as_ref(), None)) };
         let needed = match command {
             Command::Get => Verbs::Read,
             Command::Cancel => Verbs::Cancel,
         };
-        let signature = ring.verify(id.as_bytes(), url.query(), needed, unix_now());
-        signature.map(|signature| self.links.signed(Some(signature))).ok_or(Problem::Unknown)
+        let signature = ring.verify(id.as_bytes(), request.uri.query(), needed, unix_now());
+        signature
+            .map(|signature| self.signed(public.as_ref(), Some(signature)))
+            .ok_or(Problem::Unknown)
     }
 
     /// Who is asking for an operation, if that is known.
@@ -239,8 +279,42 @@ impl Status {
         operation.timed(&self.estimates, unix_now())
     }
 
+    /// Reads the operation, together with others who ask for it.
     pub(crate) async fn get(&self, subject: Subject<'_>) -> Read {
-        subject.understand(self.store.get(Key::of(subject.id)).await)
+        subject.understand(self.reads.get(Key::of(subject.id)).await)
+    }
+
+    /// Reads the operation for one who may have been told of its end, as others were.
+    async fn get_told(&self, subject: Subject<'_>, told: Option<&Told>) -> Read {
+        if let Some(told) = told
+            && let Some(ended) = self.reads.get_told(Key::of(subject.id), told).await
+        {
+            return subject.understand(Ok(Some(ended)));
+        }
+        self.get(subject).await
+    }
+
+    /// Reads the operation by itself, at once: for those who are not many, whatever they do.
+    pub(crate) async fn get_alone(&self, subject: Subject<'_>) -> Read {
+        subject.understand(self.store.get(Key::of(subject.id)).await.map_err(Arc::new))
+    }
+
+    /// Reads the operation for a poll that does not wait, unless it comes too soon.
+    async fn get_in_time(&self, subject: Subject<'_>, asker: Option<Asker>) -> Read {
+        if let Some(asker) = asker {
+            self.pace.check(asker, Instant::now())?;
+        }
+        self.get(subject).await
+    }
+
+    /// A poll is answered with this. One that is told the end has no need to come back, and may have the
+    /// result whenever it likes.
+    fn note(&self, asker: Option<Asker>, read: &Read) {
+        if let (Some(asker), Ok(operation)) = (asker, read)
+            && operation.outcome().is_none()
+        {
+            self.pace.answered(asker, Instant::now());
+        }
     }
 
     /// Has the operation cancelled, and reads what has become of it.
@@ -248,9 +322,10 @@ impl Status {
         // Whose an operation is never changes, so it still is when it is cancelled.
         self.get(subject).await?;
         let key = Key::of(subject.id);
-        let read = self.store.cancel(key).await;
+        let read = self.store.cancel(key).await.map_err(Arc::new);
         // Whoever runs it elsewhere is told by a hint, or by the next heartbeat.
         if matches!(&read, Ok(Some(record)) if !record.is_closed()) {
+            observability::canceled(key);
             self.hub.give(key, Order::Cancel);
             self.hub.changed(key).await;
         }
@@ -273,7 +348,7 @@ impl fmt::Debug for Status {
 impl Subject<'_> {
     /// What a reading of the store says. An operation of somebody else is as unknown as one that
     /// does not exist.
-    pub(crate) fn understand(self, read: Result<Option<Record>, StoreError>) -> Read {
+    pub(crate) fn understand(self, read: Reading) -> Read {
         let id = self.id;
         match read {
             Ok(Some(record)) => {
@@ -288,11 +363,13 @@ impl Subject<'_> {
                 operation.stored(&tail, cancel, is_closed).map_err(unreadable)
             }
             Ok(None) => Err(Problem::Unknown),
-            Err(StoreError::Corrupt(key)) => Err(corrupt(id, key, &"the store says so")),
-            Err(error) => {
-                warn!(operation = %Key::of(id), %error, "an operation could not be read");
-                Err(Problem::StoreUnavailable)
-            }
+            Err(error) => match *error {
+                StoreError::Corrupt(key) => Err(corrupt(id, key, &"the store says so")),
+                _ => {
+                    warn!(operation = %Key::of(id), %error, "an operation could not be read");
+                    Err(Problem::StoreUnavailable)
+                }
+            },
         }
     }
 }

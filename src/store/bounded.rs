@@ -6,7 +6,7 @@ use super::{
     Beat, Close, Creation, Fence, Hint, Key, NewOperation, OperationStore, Owner, Record,
     SharedStore, StoreError, Written,
 };
-use crate::timer::Timer;
+use crate::{observability::Stopwatch, timer::Timer};
 
 /// A store each of whose verbs answers within a time, if only with
 /// [`StoreError::Unavailable`].
@@ -26,29 +26,33 @@ impl BoundedStore {
     /// A store in memory answers at once, and no timer is armed for it.
     async fn bound<T>(
         &self,
+        name: &'static str,
         verb: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
+        let stopwatch = Stopwatch::start();
         let mut verb = pin!(verb);
         let mut limit = pin!(Timer::after(self.limit));
-        poll_fn(|cx| match verb.as_mut().poll(cx) {
+        let answer = poll_fn(|cx| match verb.as_mut().poll(cx) {
             Poll::Ready(answer) => Poll::Ready(answer),
             Poll::Pending => limit.as_mut().poll(cx).map(|()| Err(late())),
         })
-        .await
+        .await;
+        stopwatch.store_call(name, answer.as_ref().map_or_else(StoreError::word, |_| "ok"));
+        answer
     }
 }
 
 impl OperationStore for BoundedStore {
     async fn heartbeat(&self, owner: Owner, ttl: Duration) -> Result<Beat, StoreError> {
-        self.bound(self.store.heartbeat(owner, ttl)).await
+        self.bound("heartbeat", self.store.heartbeat(owner, ttl)).await
     }
 
     async fn create(&self, operation: NewOperation) -> Result<Creation, StoreError> {
-        self.bound(self.store.create(operation)).await
+        self.bound("create", self.store.create(operation)).await
     }
 
     async fn get(&self, key: Key) -> Result<Option<Record>, StoreError> {
-        self.bound(self.store.get(key)).await
+        self.bound("get", self.store.get(key)).await
     }
 
     async fn write(
@@ -58,23 +62,23 @@ impl OperationStore for BoundedStore {
         tail: Bytes,
         close: Option<Close>,
     ) -> Result<Written, StoreError> {
-        self.bound(self.store.write(key, by, tail, close)).await
+        self.bound("write", self.store.write(key, by, tail, close)).await
     }
 
     async fn cancel(&self, key: Key) -> Result<Option<Record>, StoreError> {
-        self.bound(self.store.cancel(key)).await
+        self.bound("cancel", self.store.cancel(key)).await
     }
 
     async fn adopt(&self, by: Owner, limit: u32) -> Result<Vec<Record>, StoreError> {
-        self.bound(self.store.adopt(by, limit)).await
+        self.bound("adopt", self.store.adopt(by, limit)).await
     }
 
     async fn forget(&self, key: Key) -> Result<(), StoreError> {
-        self.bound(self.store.forget(key)).await
+        self.bound("forget", self.store.forget(key)).await
     }
 
     async fn sweep(&self, limit: u32) -> Result<u64, StoreError> {
-        self.bound(self.store.sweep(limit)).await
+        self.bound("sweep", self.store.sweep(limit)).await
     }
 
     async fn put_part(
@@ -84,11 +88,11 @@ impl OperationStore for BoundedStore {
         number: u32,
         part: Bytes,
     ) -> Result<Written, StoreError> {
-        self.bound(self.store.put_part(key, by, number, part)).await
+        self.bound("put_part", self.store.put_part(key, by, number, part)).await
     }
 
     async fn get_part(&self, key: Key, number: u32) -> Result<Option<Bytes>, StoreError> {
-        self.bound(self.store.get_part(key, number)).await
+        self.bound("get_part", self.store.get_part(key, number)).await
     }
 
     /// As long as it takes: that nothing happens is no failure.

@@ -28,6 +28,17 @@ impl StoreError {
     pub fn unavailable(reason: impl Into<Source>) -> Self {
         Self::Unavailable(reason.into())
     }
+
+    /// What metrics call it.
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Self::Unavailable(_) => "unavailable",
+            Self::Full => "full",
+            Self::TooLarge => "too_large",
+            Self::Corrupt(_) => "corrupt",
+            Self::Unsupported => "unsupported",
+        }
+    }
 }
 
 impl fmt::Display for StoreError {

@@ -89,13 +89,17 @@ mod error;
 pub mod fault;
 #[cfg(test)]
 mod histories;
+mod joined;
 mod memory;
 #[cfg(test)]
 mod model;
 mod shared;
 
-pub(crate) use self::bounded::BoundedStore;
 pub use self::{batch::Batcher, error::StoreError, memory::MemoryStore, shared::SharedStore};
+pub(crate) use self::{
+    bounded::BoundedStore,
+    joined::{JoinedReads, Reading, Told},
+};
 pub use crate::operation::{Fence, Key, Owner};
 
 /// Where operations are kept. See the [module](self) for the rules, and for an example.

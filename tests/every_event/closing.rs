@@ -1,5 +1,7 @@
 //! The end of an operation, into a store that may fail.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use tower_respond_async::{
@@ -128,6 +130,19 @@ async fn close_finds_it_missing_and_stores_it_again() {
     assert_eq!(process.result(&accepted).await.body, "done");
     assert_eq!(process.status(&accepted).await, "Succeeded");
     assert_eq!(process.handle.parked(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_stored_again_is_kept_until_no_copy_of_its_creation_is_under_way() {
+    let store = memory();
+    let builder = Process::builder(&store).retention(Duration::from_secs(5));
+    let process = Process::new(builder, |_| done_after(10));
+    process.post_late().await;
+    store.exchange(MemoryStore::new());
+    seconds_pass(10).await;
+    assert_eq!(changes(&store), [Verb::Create, Verb::Create, Verb::Close]);
+    let closed = store.faults().applied(Verb::Close)[0].call.time;
+    assert_eq!(closed, Some(Duration::from_secs(60)));
 }
 
 #[tokio::test(start_paused = true)]

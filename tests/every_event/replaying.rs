@@ -346,6 +346,26 @@ async fn sigterm_closes_what_was_begun_as_often_as_it_may() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn sigterm_leaves_a_last_attempt_that_has_not_begun_to_others() {
+    let (store, witness) = (memory(), Witness::default());
+    let elsewhere = store.another_way();
+    let policy = || everything().max_attempts(2).concurrency(1);
+    let first = process(&store, &witness, "first", policy());
+    let second = process(&elsewhere, &witness, "second", policy());
+    seconds_pass(LEASE.as_secs()).await;
+    let accepted = [first.post("/work/600").await, first.post("/work/600").await];
+    store.faults().partition();
+    seconds_pass(TAKEN_OVER).await;
+    let drained = second.handle.drain(Duration::from_secs(1)).await;
+    assert_eq!((drained.handed_over, drained.shut_down, drained.left), (1, 1, 0));
+    let third = process(&elsewhere.another_way(), &witness, "third", policy());
+    seconds_pass(TAKEN_OVER + 600).await;
+    let begun = second.failure(&accepted[0]).await.1;
+    assert_eq!(begun, "shutDown");
+    assert_eq!(third.result(&accepted[1]).await.body, "done");
+}
+
+#[tokio::test(start_paused = true)]
 async fn sigterm_and_nothing_more_is_taken_over() {
     let Scene { store, elsewhere, first, second, .. } = Scene::new(everything);
     seconds_pass(LEASE.as_secs()).await;

@@ -160,6 +160,32 @@ async fn a_creation_that_arrives_after_the_key_was_released_creates_nothing() {
     assert_eq!((work.begun(), other.handle.parked()), (2, 0));
 }
 
+/// The same attempt, if it arrives before its place is taken: whoever joins what it has created is told the
+/// truth of it.
+#[tokio::test(start_paused = true)]
+async fn a_creation_that_arrives_after_the_key_was_released_and_is_joined_was_not_begun() {
+    let (work, store) = (Work::new([(10, 429), (1, 200)]), memory());
+    let elsewhere = store.another_way();
+    let one = Server::of(&work, |builder| builder.principal(user).store(store.clone()));
+    let other = Server::of(&work, |builder| builder.principal(user).store(elsewhere.clone()));
+    let first = one.accepted("/work", "k").await;
+    let late = Hold::new();
+    elsewhere.faults().next(Verb::Create, Fault::apply_later(&late));
+    elsewhere.faults().next(Verb::Create, Fault::delay(Duration::from_millis(1)));
+    elsewhere.faults().next(Verb::Create, Fault::lose_request());
+    assert_eq!(other.accepted("/work", "k").await.id, first.id);
+    elsewhere.faults().always(Verb::Create, Fault::lose_request());
+    sleep(Duration::from_secs(10)).await;
+    late.release();
+    let joined = one.accepted("/work", "k").await;
+    assert_ne!(joined.id, first.id);
+    elsewhere.faults().heal();
+    sleep(Duration::from_secs(30)).await;
+    let result = one.get(&joined.result_url).await;
+    assert_eq!(result.json()["code"], "notBegun", "{result:?}");
+    assert_own(&other.post("/work", "k").await, 2);
+}
+
 #[tokio::test(start_paused = true)]
 async fn nothing_is_run_without_a_place_to_park_it() {
     let server = Server::with([(30, 200)], |builder| builder.max_parked(1));

@@ -8,7 +8,8 @@ use std::{
 use axum::body::Body;
 use http::{Method, Response, StatusCode};
 use tower_respond_async::{
-    OperationId, RespondAsyncLayer,
+    OperationId, Refusal, RespondAsyncLayer,
+    dialect::PublicBase,
     store::{Key, OperationStore},
 };
 use tracing_subscriber::{layer::SubscriberExt, registry};
@@ -186,6 +187,40 @@ async fn row_09_no_field_of_a_request_becomes_part_of_a_reference() {
     }
 }
 
+/// Whoever finds the base out (here, by a field that stands for a trusted peer) can pass on what a proxy
+/// says, but nothing that is no host and no path.
+#[tokio::test(start_paused = true)]
+async fn row_09_what_a_trusted_proxy_says_is_believed_and_no_hostile_host_is_reflected() {
+    let layer = layer(&memory(), |builder| {
+        builder.public_base("/shop").public_base_from(|request| {
+            request.headers.get("x-is-trusted")?;
+            let host = request.headers.get("x-forwarded-host")?.to_str().ok()?;
+            PublicBase::new(&format!("https://{host}"))
+        })
+    });
+    let app = app(&layer);
+    for (trusted, host, base) in [
+        (true, "api.example.com", "https://api.example.com"),
+        (true, "evil.example, api.example", "/shop"),
+        (true, "user@evil.example", "/shop"),
+        (true, "evil.example\"><script>", "/shop"),
+        (true, "evil.example?x=", "/shop"),
+        (false, "evil.example", "/shop"),
+    ] {
+        let mut fields = vec![("x-forwarded-host", host)];
+        fields.extend(trusted.then_some(("x-is-trusted", "yes")));
+        let accepted = Accepted::of(call(&app, Method::POST, "/work", &fields).await);
+        let path = format!("/operations/{}", accepted.id);
+        let status = call(&app, Method::GET, &path, &fields).await;
+        for answer in [&accepted.answer, &status] {
+            assert!(!format!("{answer:?}").contains("evil"), "{host}: {answer:?}");
+            for reference in references(answer) {
+                assert!(reference.starts_with(&format!("{base}{path}")), "{host}: {reference}");
+            }
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn row_12_only_the_exact_path_is_a_route_of_the_layer() {
     let store = memory();
@@ -212,6 +247,47 @@ async fn row_12_only_the_exact_path_is_a_route_of_the_layer() {
         format!("/x/operations/{id}"),
     ] {
         assert_eq!(get(&app, &path).await.body, "the application", "{path}");
+    }
+    assert_eq!(asked(&store), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_13_one_caller_does_not_take_what_all_share() {
+    let layer = layer(&memory(), |builder| {
+        builder
+            .principal(|request| Some(request.headers.get("x-user")?.as_bytes().into()))
+            .max_parked_per_caller(1)
+            .on_refusal(Refusal::Reject)
+    });
+    let app = app(&layer);
+    for (user, status) in [("alice", 202), ("alice", 503), ("bob", 202)] {
+        let answer = call(&app, Method::POST, "/work", &[("x-user", user)]).await;
+        assert_eq!(answer.status.as_u16(), status, "{user}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_14_a_flood_of_polls_is_one_reading_an_interval() {
+    let store = memory();
+    let app = app(&layer(&store, |builder| builder));
+    let accepted = accept(&app, "/work").await;
+    let before = asked(&store);
+    let flood = (0..1_000).map(|_| get(&app, &accepted.status_url));
+    for answer in futures_util::future::join_all(flood).await {
+        assert_eq!(answer.word(), "Running");
+    }
+    assert_eq!(asked(&store), before + 3, "the first two, and all others");
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_14_a_poll_that_comes_too_soon_costs_no_reading() {
+    let store = memory();
+    let app = app(&layer(&store, |builder| builder.min_poll(DEADLINE)));
+    let accepted = accept(&app, "/work").await;
+    get(&app, &accepted.status_url).await;
+    let before = asked(&store);
+    for _ in 0..100 {
+        assert_eq!(get(&app, &accepted.status_url).await.status, StatusCode::TOO_MANY_REQUESTS);
     }
     assert_eq!(asked(&store), before);
 }

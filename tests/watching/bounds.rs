@@ -11,7 +11,8 @@ use crate::{
 };
 
 fn of_one() -> RespondAsyncLayer {
-    RespondAsyncLayer::builder(DEADLINE).max_waiters(1).build().unwrap()
+    let builder = RespondAsyncLayer::builder(DEADLINE).max_waiters(1);
+    builder.read_interval(Duration::ZERO).build().unwrap()
 }
 
 #[tokio::test(start_paused = true)]

@@ -65,7 +65,9 @@ impl Process {
     }
 
     pub(crate) fn after_deadline(moments: &'static [u64]) -> Self {
-        Self::new(RespondAsyncLayer::after(DEADLINE), moments)
+        // When what is told is looked at to the millisecond, so nobody waits for another's read.
+        let builder = RespondAsyncLayer::builder(DEADLINE).read_interval(Duration::ZERO);
+        Self::new(builder.build().unwrap(), moments)
     }
 
     pub(crate) async fn accept(&self) -> Accepted {

@@ -21,7 +21,10 @@ const LONG: [(&str, &str); 1] = [("prefer", "wait=3000")];
 /// As [`Server::start`], and polls may wait for as long as they like.
 async fn patient(wire: Wire) -> Server {
     let soon = std::time::Duration::from_millis(10);
-    Server::with(wire, soon, |builder| builder.max_wait(NEVER)).await
+    Server::with(wire, soon, |builder| {
+        builder.max_wait(NEVER).read_interval(std::time::Duration::ZERO)
+    })
+    .await
 }
 
 async fn a_poll_that_waits_is_answered_at_the_end(wire: Wire) {

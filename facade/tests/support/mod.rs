@@ -104,16 +104,16 @@ impl Server {
     }
 
     /// Waits for a line of the log with this text.
-    pub async fn logged(&mut self, text: &str) {
+    pub async fn logged(&mut self, text: &str) -> String {
         let found = async {
             while let Some(line) = self.log.next_line().await.unwrap() {
                 if line.contains(text) {
-                    return;
+                    return line;
                 }
             }
             panic!("the log ended without {text}");
         };
-        tokio::time::timeout(PATIENCE, found).await.expect("the process logs it");
+        tokio::time::timeout(PATIENCE, found).await.expect("the process logs it")
     }
 
     /// Reads the rest of the log, up to the end of the process.

@@ -212,7 +212,8 @@ impl StandardDialect {
             }
             (Interval::Estimated { least, most }, None) => UNKNOWN.clamp(least, most),
         };
-        u64::try_from(after.as_millis()).unwrap_or(u64::MAX)
+        // Rounded up: a moment too early, and the poll was for nothing.
+        u64::try_from(after.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
     }
 
     /// The answer at one of the two URLs of an operation that has ended.
@@ -332,6 +333,10 @@ impl Dialect for StandardDialect {
             Problem::StoreUnavailable | Problem::Refused | Problem::NotBegun => {
                 let after = HeaderValue::from(self.retry_after_seconds(None));
                 headers.insert(header::RETRY_AFTER, after);
+                headers.insert(RESPOND_ASYNC, UNAVAILABLE);
+            }
+            Problem::TooSoon { after } => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(*after)));
                 headers.insert(RESPOND_ASYNC, UNAVAILABLE);
             }
             Problem::KeyBusy => {

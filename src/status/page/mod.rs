@@ -4,6 +4,8 @@ mod html;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 
@@ -11,6 +13,7 @@ use self::html::{escape, fill};
 use super::finish;
 use crate::{
     body::StoredBody,
+    clock::Timestamp,
     dialect::{Links, Verdict},
     operation::{Failure, Outcome, Snapshot, State},
 };
@@ -38,7 +41,7 @@ const SCRIPT: &str = include_str!("page.js");
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; \
      style-src 'sha256-FzCDPMO82fx5fjbhDiZsiqwakjiYvW+oHoChn0qqsKU='; \
-     script-src 'sha256-RnSiR1CdBxEAhOqy+9V/BL1FomcJ6bV7Z5d59remGnQ='; \
+     script-src 'sha256-7DB7ESTKDsX8ylHuLsRSM31BHbV4WeRuZyqf/9wmUg4='; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
@@ -53,8 +56,9 @@ pub(super) fn response(
     operation: &Snapshot,
     verdict: Option<Verdict>,
     links: &Links,
+    now: Timestamp,
 ) -> Response<StoredBody> {
-    let page = Bytes::from(page(operation, verdict, links));
+    let page = Bytes::from(page(operation, verdict, links, now));
     let mut response = finish::own(StatusCode::OK, page.into());
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HTML);
@@ -66,7 +70,7 @@ pub(super) fn response(
     response
 }
 
-fn page(operation: &Snapshot, verdict: Option<Verdict>, links: &Links) -> String {
+fn page(operation: &Snapshot, verdict: Option<Verdict>, links: &Links, now: Timestamp) -> String {
     let (class, word) = words(operation, verdict);
     let (message, bar, actions) = match &operation.state {
         State::NotStarted => (cancellation(operation), bar(None), while_open(operation, links)),
@@ -88,6 +92,7 @@ fn page(operation: &Snapshot, verdict: Option<Verdict>, links: &Links) -> String
         "method" => escape(operation.method.as_str(), page),
         // Not the query: whoever is shown the page may not be whoever has sent that.
         "path" => escape(operation.target.path(), page),
+        "expected" => expected(operation, now, page),
         "created" => escape(created.as_str(), page),
         "updated" => escape(updated.as_str(), page),
         "id" => escape(operation.id.encode().as_str(), page),
@@ -105,6 +110,37 @@ fn words(operation: &Snapshot, verdict: Option<Verdict>) -> (&'static str, &'sta
         (None, State::NotStarted) => ("Running", "Waiting to begin"),
         (None, State::Running { .. } | State::Ended { .. }) => ("Running", "Running"),
     }
+}
+
+/// When it will end, as far as can be told.
+fn expected(operation: &Snapshot, now: Timestamp, page: &mut String) {
+    let left = match &operation.state {
+        State::Ended { .. } => return page.push_str("It has ended"),
+        State::NotStarted | State::Running { .. } => {
+            operation.retry_after.and_then(|known| known.remaining)
+        }
+    };
+    let Some(left) = left else { return page.push_str("Not known") };
+    let end = now.after(left).rfc3339();
+    page.push_str("Expected to take ");
+    page.push_str(&about(left));
+    page.push_str(", until <time datetime=\"");
+    escape(end.as_str(), page);
+    page.push_str("\">");
+    escape(end.as_str(), page);
+    page.push_str("</time>");
+}
+
+/// A time in words, rounded up.
+fn about(time: Duration) -> String {
+    let seconds = time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0)).max(1);
+    let (number, unit) = match seconds {
+        ..120 => (seconds, "second"),
+        120..7_200 => (seconds.div_ceil(60), "minute"),
+        7_200.. => (seconds.div_ceil(3_600), "hour"),
+    };
+    let plural = if number == 1 { "" } else { "s" };
+    format!("about {number} more {unit}{plural}")
 }
 
 fn cancellation(operation: &Snapshot) -> String {

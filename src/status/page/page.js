@@ -1,7 +1,7 @@
 "use strict";
 // What is shown is always what the server wrote: this fetches the page again and puts its parts in the
 // place of those that differ, so nothing is turned into markup here.
-const parts = ["state", "bar", "updated", "actions"];
+const parts = ["state", "bar", "expected", "updated", "actions"];
 const trouble = document.getElementById("trouble");
 document.documentElement.classList.add("scripted");
 

@@ -8,6 +8,7 @@ use super::*;
 use crate::{
     clock::unix_now,
     dialect::Mount,
+    estimate::RetryAfter,
     operation::{Head, OperationId, Report, Stage},
 };
 
@@ -24,12 +25,15 @@ fn running(message: Option<String>, progress: Option<f64>) -> Snapshot {
     Snapshot::accepted(OperationId::from_bytes([7; 16]), head)
 }
 
+/// Noon.
+const NOW: u64 = 1_795_348_800_250;
+
 fn links() -> Links {
     Links::new("", &Mount::new("/operations"))
 }
 
 fn shown(operation: &Snapshot) -> String {
-    page(operation, None, &links())
+    page(operation, None, &links(), Timestamp::from_unix_millis(NOW))
 }
 
 /// As a source expression of a Content-Security-Policy has it.
@@ -101,6 +105,41 @@ fn a_message_in_any_writing_stays_apart_from_the_rest() {
     )
     .unwrap();
     assert!(page.contains(&expected), "{page}");
+}
+
+#[test]
+fn a_page_says_when_the_end_is_expected_in_words_and_as_a_time() {
+    let mut operation = running(None, None);
+    let dd = |operation: &Snapshot, verdict| {
+        let page = page(operation, verdict, &links(), Timestamp::from_unix_millis(NOW));
+        let (_, rest) = page.split_once("<dd id=\"expected\">").unwrap();
+        rest.split_once("</dd>").unwrap().0.to_owned()
+    };
+    assert_eq!(dd(&operation, None), "Not known");
+    for (millis, words, end) in [
+        (400, "1 more second", "12:00:00.650"),
+        (11_600, "12 more seconds", "12:00:11.850"),
+        (118_001, "119 more seconds", "12:01:58.251"),
+        (119_999, "2 more minutes", "12:02:00.249"),
+        (150_000, "3 more minutes", "12:02:30.250"),
+        (7_300_000, "3 more hours", "14:01:40.250"),
+    ] {
+        operation.retry_after = Some(RetryAfter {
+            exact: Duration::from_secs(1),
+            seconds: 1,
+            remaining: Some(Duration::from_millis(millis)),
+        });
+        let end = format!("2026-11-22T{end}Z");
+        let expected =
+            format!("Expected to take about {words}, until <time datetime=\"{end}\">{end}</time>");
+        assert_eq!(dd(&operation, None), expected);
+    }
+    let ended = State::Ended {
+        outcome: Outcome::Failure(Failure::Canceled),
+        expires: Timestamp::from_unix_millis(NOW),
+    };
+    operation.state = ended;
+    assert_eq!(dd(&operation, Some(Verdict::Canceled)), "It has ended");
 }
 
 proptest! {

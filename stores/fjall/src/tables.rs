@@ -20,6 +20,14 @@ use crate::{
     place::{Found, Place},
 };
 
+/// How many bytes of journals there are about. All of them are read at open, so this is what a restart
+/// after a crash costs; the least that the database takes.
+const JOURNALS: u64 = 64 << 20;
+
+/// How many bytes of a table are in memory, and in journals, before they are written to a file of its
+/// own.
+const MEMTABLE: u64 = 8 << 20;
+
 /// The open database.
 pub(crate) struct Tables {
     database: Database,
@@ -101,7 +109,10 @@ impl Tables {
         }
         // What a damaged file leads to is not always an error.
         let opened = catch_unwind(AssertUnwindSafe(|| {
-            let database = Database::builder(place.data()).worker_threads(2).open()?;
+            let database = Database::builder(place.data())
+                .worker_threads(2)
+                .max_journaling_size(JOURNALS)
+                .open()?;
             // The database leaves out what it finds damaged in some ways, and we would make it anew.
             let missing = Table::ALL.iter().find(|table| !database.keyspace_exists(table.name()));
             if let (Found::Store, Some(missing)) = (found, missing) {
@@ -205,7 +216,7 @@ impl Table {
     }
 
     fn options(self) -> KeyspaceCreateOptions {
-        let options = KeyspaceCreateOptions::default();
+        let options = KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE);
         match self {
             // What is large is not copied by compaction.
             Self::Heads | Self::Tails | Self::Parts => {

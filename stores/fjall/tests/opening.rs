@@ -223,3 +223,33 @@ async fn retention_goes_on_while_nobody_has_the_store_open() {
     assert!(kept.dies_in.is_some_and(|left| left < LONG && left > LONG / 2), "{kept:?}");
     assert_eq!(store.sweep(9).await.unwrap(), 1);
 }
+
+/// The bytes of all journals, which are read when the store is opened.
+fn journals(directory: &Path) -> u64 {
+    let files = fs::read_dir(directory.join("data")).unwrap().map(|file| file.unwrap().path());
+    let journals = files.filter(|path| path.extension().is_some_and(|name| name == "jnl"));
+    journals.map(|path| fs::metadata(path).map_or(0, |file| file.len())).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_restart_has_to_read_does_not_grow_with_what_was_written() {
+    let directory = tempdir().unwrap();
+    let store = FjallStore::open(directory.path()).unwrap();
+    store.heartbeat(owner(1), LONG).await.unwrap();
+    create(&store, owner(1), 0).await.unwrap();
+    let by = Fence::first(owner(1));
+    for number in 0..200_u64 {
+        let tail = number.to_be_bytes().repeat(128 << 10).into();
+        store.write(key(0), by, tail, None).await.unwrap();
+    }
+    // They are written into tables by threads of the database.
+    let mut left = journals(directory.path());
+    for _ in 0..1_000 {
+        if left <= 100 << 20 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        left = journals(directory.path());
+    }
+    assert!(left <= 100 << 20, "{left} bytes of journals after 200 MiB of writes");
+}
