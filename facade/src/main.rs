@@ -14,6 +14,7 @@ use respond_async_facade::options::Options;
 use respond_async_facade::proxy::Proxy;
 use respond_async_facade::server::{self, Connections};
 use respond_async_facade::signals::Signals;
+use respond_async_facade::store;
 use respond_async_facade::upstream::Upstream;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -34,8 +35,11 @@ async fn main() -> ExitCode {
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .init();
-    let opened = match options.store.open(options.store_timeout) {
+    let opened = match options.store.open(options.store_timeout, options.store_ca.as_ref()) {
         Ok(opened) => opened,
+        Err(error @ store::Error::Trust(_)) => {
+            Options::command().error(ErrorKind::ValueValidation, error).exit()
+        }
         Err(error) => return failed(&error),
     };
     let layer = options

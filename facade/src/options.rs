@@ -18,7 +18,7 @@ use crate::calls::Calls;
 use crate::principal;
 use crate::proxy::Peer;
 use crate::signing;
-use crate::store::{StoreUrl, StoreUrlParser};
+use crate::store::{self, Authorities, StoreUrl, StoreUrlParser};
 use crate::trusted::{self, Network, Trusted};
 use crate::upstream::Address;
 
@@ -147,8 +147,8 @@ pub struct Options {
     pub url_lifetime: Option<Duration>,
 
     /// Where operations are kept: memory, fjall:PATH (a directory of this process alone),
-    /// postgres://... or redis://... (shared by all replicas that name the same one). URLs with a
-    /// password are better given in the environment
+    /// postgres://..., redis://... or rediss://... (shared by all replicas that name the same one). URLs
+    /// with a password are better given in the environment
     #[arg(
         long,
         value_name = "URL",
@@ -158,6 +158,11 @@ pub struct Options {
         hide_env_values = true
     )]
     pub store: StoreUrl,
+
+    /// A file of certificates in PEM: who vouches for the store's, in place of the system's authorities.
+    /// With rediss:// and sslmode=verify-full only
+    #[arg(long, value_name = "PATH", value_parser = store::read_authorities)]
+    pub store_ca: Option<Authorities>,
 
     /// How long after its last sign of life this process is taken for dead, and its operations for
     /// lost; at least three times --store-timeout

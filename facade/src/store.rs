@@ -11,14 +11,17 @@ use clap::error::ErrorKind;
 use clap::{Arg, Command};
 use tower_respond_async::store::{MemoryStore, SharedStore};
 use tower_respond_async_fjall::{FjallStore, OpenError};
+use tower_respond_async_postgres::tokio_postgres::Config;
 use tower_respond_async_postgres::tokio_postgres::config::SslMode;
-use tower_respond_async_postgres::tokio_postgres::{Config, NoTls};
 use tower_respond_async_postgres::{PostgresStore, Settings};
-use tower_respond_async_redis::{RedisStore, redis};
+use tower_respond_async_redis::RedisStore;
+use tower_respond_async_redis::redis::{self, ConnectionAddr, TlsCertificates};
 
 mod tables;
+mod tls;
 
 pub use self::tables::Tables;
+pub use self::tls::{Authorities, read as read_authorities};
 
 /// What `--store` says, ready to be opened.
 ///
@@ -31,8 +34,18 @@ pub enum StoreUrl {
     Fjall(PathBuf),
     /// `postgres://...`: shared by all that name the same database.
     Postgres(Box<Config>),
-    /// `redis://...`: shared by all that name the same server and database number.
+    /// `redis://...`, or `rediss://...` with TLS: shared by all that name the same server and database
+    /// number.
     Redis(Box<redis::Client>),
+}
+
+/// Why a store cannot be opened.
+#[derive(Debug)]
+pub enum Error {
+    /// `--store-ca` with a store that checks no certificates, or no authorities at all; says which.
+    Trust(String),
+    /// The directory cannot be opened.
+    Directory(OpenError),
 }
 
 /// A store, and what is still to be done before it can be used.
@@ -57,29 +70,59 @@ impl StoreUrl {
     /// Blocks while a directory is opened. Connections on which an answer takes nearly as long as
     /// `timeout`, the layer's patience for each call, are replaced.
     ///
+    /// Where certificates are checked, those of `trusted` are authorities, or else the system's.
+    ///
     /// # Errors
     ///
-    /// If a directory cannot be opened: another process has it, or it is no store.
-    pub fn open(&self, timeout: Duration) -> Result<Opened, OpenError> {
+    /// If a directory cannot be opened: another process has it, or it is no store. If there are
+    /// authorities where no certificate is checked, or none where one is.
+    pub fn open(&self, timeout: Duration, trusted: Option<&Authorities>) -> Result<Opened, Error> {
+        self.wants(trusted)?;
         // Below the layer's own limit, which gives up on a call without replacing the connection.
         let patience = timeout * 4 / 5;
         let (store, tables) = match self {
             Self::Memory => (SharedStore::new(MemoryStore::new()), None),
-            Self::Fjall(path) => (SharedStore::new(FjallStore::open(path)?), None),
+            Self::Fjall(path) => {
+                (SharedStore::new(FjallStore::open(path).map_err(Error::Directory)?), None)
+            }
             Self::Postgres(config) => {
                 let settings = Settings::default().patience(patience).connect_within(timeout * 2);
-                let store = PostgresStore::new(config.as_ref().clone(), NoTls, settings);
-                let tables = Tables::new(config.as_ref().clone(), store.clone());
+                let config = config.as_ref().clone();
+                let tls = match config.get_ssl_mode() {
+                    SslMode::Require => tls::checked(trusted).map_err(Error::Trust)?,
+                    _ => tls::unchecked(),
+                };
+                let store = PostgresStore::new(config.clone(), tls.clone(), settings);
+                let tables = Tables::new(config, tls, store.clone());
                 (SharedStore::new(store), Some(tables))
             }
             Self::Redis(client) => {
-                let builder =
-                    RedisStore::builder(client.as_ref().clone()).response_timeout(patience);
+                let client = over_tls(client, trusted).map_err(Error::Trust)?;
+                let builder = RedisStore::builder(client).response_timeout(patience);
                 let store = builder.build().expect("the default namespace is valid");
                 (SharedStore::new(store), None)
             }
         };
         Ok(Opened { store, tables })
+    }
+
+    /// Refuses authorities that nobody would ask: whoever names them relies on a check.
+    fn wants(&self, trusted: Option<&Authorities>) -> Result<(), Error> {
+        let instead = match (trusted, self) {
+            (None, _) => return Ok(()),
+            (Some(_), Self::Memory | Self::Fjall(_)) => {
+                "this store is reached without TLS: leave --store-ca out"
+            }
+            (Some(_), Self::Postgres(config)) => match config.get_ssl_mode() {
+                SslMode::Require => return Ok(()),
+                _ => "certificates are checked with sslmode=verify-full only",
+            },
+            (Some(_), Self::Redis(client)) => match client.get_connection_info().addr() {
+                ConnectionAddr::TcpTls { .. } => return Ok(()),
+                _ => "certificates are checked with rediss:// only",
+            },
+        };
+        Err(Error::Trust(format!("--store-ca can't be met: {instead}")))
     }
 }
 
@@ -94,9 +137,8 @@ impl FromStr for StoreUrl {
         match scheme.ok_or("expected memory, fjall:PATH, postgres://... or redis://...")? {
             "fjall" => directory(text),
             "postgres" | "postgresql" => database(text),
-            "redis" | "redis+unix" | "valkey" | "valkey+unix" => server(text),
-            "rediss" | "valkeys" => {
-                Err("TLS is not spoken to Redis yet: use redis:// through a tunnel".to_owned())
+            "redis" | "rediss" | "redis+unix" | "valkey" | "valkeys" | "valkey+unix" => {
+                server(text)
             }
             // Not repeated: whoever forgot the scheme has written user and password here.
             _ => Err("unknown scheme: use memory, fjall:, postgres:// or redis://".to_owned()),
@@ -112,17 +154,42 @@ fn directory(text: &str) -> Result<StoreUrl, String> {
 }
 
 fn database(text: &str) -> Result<StoreUrl, String> {
-    let config: Config = text.parse().map_err(|_| "not a URL of a Postgres database")?;
-    // Anything weaker is content with a connection without TLS.
-    if config.get_ssl_mode() == SslMode::Require {
-        return Err("TLS is not spoken to Postgres yet: sslmode=require can't be met".to_owned());
+    if text.contains("sslmode=verify-ca") {
+        return Err(
+            "sslmode=verify-ca is not known: names are checked too, with verify-full".to_owned()
+        );
     }
+    // The client knows three modes only, and whoever requires TLS has certificates checked.
+    let text = text.replace("sslmode=verify-full", "sslmode=require");
+    let config: Config = text.parse().map_err(|_| "not a URL of a Postgres database")?;
     Ok(StoreUrl::Postgres(Box::new(config)))
 }
 
 fn server(text: &str) -> Result<StoreUrl, String> {
     let client = redis::Client::open(text).map_err(|_| "not a URL of a Redis server")?;
+    if let ConnectionAddr::TcpTls { insecure: true, .. } = client.get_connection_info().addr() {
+        return Err("#insecure is refused: certificates are always checked".to_owned());
+    }
     Ok(StoreUrl::Redis(Box::new(client)))
+}
+
+/// The client as it is, or with its authorities where it speaks TLS.
+fn over_tls(
+    client: &redis::Client,
+    trusted: Option<&Authorities>,
+) -> Result<redis::Client, String> {
+    let info = client.get_connection_info().clone();
+    if !matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
+        return Ok(client.clone());
+    }
+    tls::provider();
+    let root_cert = trusted.map(Authorities::pem);
+    if root_cert.is_none() {
+        tls::of_the_system()?;
+    }
+    let certificates = TlsCertificates { client_tls: None, root_cert };
+    redis::Client::build_with_tls(info, certificates)
+        .map_err(|_| "its authorities are refused".to_owned())
 }
 
 impl fmt::Display for StoreUrl {
@@ -139,6 +206,27 @@ impl fmt::Display for StoreUrl {
 impl fmt::Debug for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "StoreUrl({self})")
+    }
+}
+
+// === impl Error ===
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Trust(why) => f.write_str(why),
+            Self::Directory(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Trust(_) => None,
+            // It is shown as this one is.
+            Self::Directory(error) => error.source(),
+        }
     }
 }
 
@@ -177,6 +265,10 @@ mod tests {
             ("redis://:secret@127.0.0.1/2", "Redis"),
             ("redis+unix:///run/redis/s", "Redis"),
             ("valkey://127.0.0.1", "Redis"),
+            ("rediss://127.0.0.1", "Redis"),
+            ("postgres://db/reports?sslmode=disable", "Postgres"),
+            ("postgres://db/reports?sslmode=require", "Postgres"),
+            ("postgres://db/reports?sslmode=verify-full", "Postgres"),
         ] {
             assert_eq!(text.parse::<StoreUrl>().unwrap().to_string(), kind, "{text}");
         }
@@ -189,8 +281,9 @@ mod tests {
             ("disk", "expected memory"),
             ("sqlite:x.db", "unknown scheme"),
             ("fjall:", "the path is missing"),
-            ("rediss://127.0.0.1", "TLS is not spoken to Redis"),
-            ("postgres://db/reports?sslmode=require", "TLS is not spoken to Postgres"),
+            ("rediss://127.0.0.1/#insecure", "#insecure is refused"),
+            ("postgres://db/reports?sslmode=verify-ca", "sslmode=verify-ca is not known"),
+            ("postgres://db/reports?sslmode=allow", "not a URL of a Postgres database"),
             ("postgres://db/reports?unknown=1", "not a URL of a Postgres database"),
             ("redis://127.0.0.1/zero", "not a URL of a Redis server"),
         ] {
@@ -209,7 +302,8 @@ mod tests {
             "postgres://user:hush@db:port/x",
             "postgres://db/x?hush=hush",
             "redis://user:hush@127.0.0.1/hush",
-            "rediss://user:hush@127.0.0.1/",
+            "rediss://user:hush@127.0.0.1/#insecure",
+            "postgres://user:hush@db/x?sslmode=verify-ca",
         ] {
             let error = text.parse::<StoreUrl>().unwrap_err();
             assert!(!error.contains("hush"), "{error}");

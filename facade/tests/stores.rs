@@ -178,11 +178,14 @@ async fn a_directory_of_another_process_ends_it_with_a_message() {
 
 #[tokio::test]
 async fn a_password_is_not_repeated_where_it_is_refused() {
-    for store in ["rediss://user:hush@127.0.0.1/", "postgres://user:hush@db/x?sslmode=require"] {
+    for (store, reason) in [
+        ("rediss://user:hush@127.0.0.1/#insecure", "#insecure is refused"),
+        ("postgres://user:hush@db/x?sslmode=verify-ca", "sslmode=verify-ca is not known"),
+    ] {
         let output = started(store).await;
         assert_eq!(output.status.code(), Some(2));
         let message = String::from_utf8(output.stderr).unwrap();
-        assert!(message.contains("TLS is not spoken"), "{message}");
+        assert!(message.contains(reason), "{message}");
         assert!(!message.contains("hush"), "{message}");
     }
 }
@@ -213,4 +216,70 @@ async fn while_the_database_is_down_calls_wait_and_later_they_are_deferred() {
     assert_eq!(caller.poll(&facade, &accepted).await.text(), "done");
     facade.signal("TERM").await;
     facade.never_logged("hush").await;
+}
+
+/// While the store has no room, late calls are answered by the upstream, and what was accepted before
+/// waits for its end; once there is room again, it ends, and calls are deferred.
+async fn a_full_store(store: &str, room: impl AsyncFn(bool)) {
+    let (upstream, gate) = gated().await;
+    let facade = facade(&upstream, store).await;
+    let caller = Caller::http1();
+    let accepted = caller.post(&facade.url("/"), "x").await;
+    assert_eq!(accepted.status, StatusCode::ACCEPTED);
+
+    room(false).await;
+    gate.add_permits(1);
+    // Five times the deadline, so its result has been refused by the store when this is answered.
+    for _ in 0..2 {
+        let held = caller.post(&facade.url("/timed"), "x").await;
+        assert_eq!((held.status, held.text()), (StatusCode::OK, "done"));
+    }
+    let running = caller.get(&facade.url(accepted.header("location"))).await;
+    assert_eq!(running.status, StatusCode::ACCEPTED, "it cannot be closed");
+
+    room(true).await;
+    assert_eq!(caller.poll(&facade, &accepted).await.text(), "done");
+    let deferred = async {
+        loop {
+            let answer = caller.post(&facade.url("/timed"), "x").await;
+            if answer.status == StatusCode::ACCEPTED {
+                return answer;
+            }
+        }
+    };
+    let accepted = tokio::time::timeout(PATIENCE, deferred).await.expect("there is room again");
+    assert_eq!(caller.poll(&facade, &accepted).await.text(), "done");
+}
+
+#[tokio::test]
+async fn while_redis_is_out_of_memory_calls_are_held_and_later_they_are_deferred() {
+    let server = redis::Server::start(&["--maxmemory-policy", "noeviction"]).await;
+    let client = tower_respond_async_redis::redis::Client::open(server.url()).unwrap();
+    a_full_store(&server.url(), async |room| {
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let mut set = tower_respond_async_redis::redis::cmd("CONFIG");
+        // One byte is less than it has, and zero is no limit.
+        set.arg("SET").arg("maxmemory").arg(if room { 0 } else { 1 });
+        let () = set.query_async(&mut connection).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn while_the_database_s_disk_is_full_calls_are_held_and_later_they_are_deferred() {
+    let server = postgres::Server::start();
+    a_full_store(&url_of(&server), async |room| {
+        let change = match room {
+            // What Postgres says of a disk without space, whenever a row would be written.
+            false => {
+                "CREATE FUNCTION respond_async.no_space() RETURNS trigger LANGUAGE plpgsql AS
+                    $$ BEGIN RAISE 'no space left on device' USING ERRCODE = 'disk_full'; END $$;
+                CREATE TRIGGER no_space BEFORE INSERT OR UPDATE ON respond_async.operations
+                    FOR EACH ROW EXECUTE FUNCTION respond_async.no_space();"
+            }
+            true => "DROP TRIGGER no_space ON respond_async.operations",
+        };
+        server.client().await.batch_execute(change).await.unwrap();
+    })
+    .await;
 }

@@ -1,17 +1,19 @@
 //! The tables that a store in Postgres needs.
 
 use std::error::Error;
+use std::fmt;
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
+use tokio_postgres_rustls::MakeRustlsConnect;
 use tower_respond_async_postgres::tokio_postgres::config::TargetSessionAttrs;
-use tower_respond_async_postgres::tokio_postgres::{self, Config, NoTls};
+use tower_respond_async_postgres::tokio_postgres::{self, Config};
 use tower_respond_async_postgres::{PostgresStore, Schema};
 
 /// The tables of a database, which may be missing.
-#[derive(Debug)]
 pub struct Tables {
     config: Config,
+    tls: MakeRustlsConnect,
     store: PostgresStore,
 }
 
@@ -29,9 +31,9 @@ const SHORT_PAUSE: Duration = Duration::from_millis(50);
 // === impl Tables ===
 
 impl Tables {
-    pub(super) fn new(mut config: Config, store: PostgresStore) -> Self {
+    pub(super) fn new(mut config: Config, tls: MakeRustlsConnect, store: PostgresStore) -> Self {
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
-        Self { config, store }
+        Self { config, tls, store }
     }
 
     /// Waits until the tables are there, and makes them where that is allowed: at most for five
@@ -81,10 +83,16 @@ impl Tables {
     }
 
     async fn migrate(&self) -> Result<(), BoxError> {
-        let (client, connection) = self.config.connect(NoTls).await?;
+        let (client, connection) = self.config.connect(self.tls.clone()).await?;
         tokio::spawn(connection);
         let made: Result<(), tokio_postgres::Error> =
             PostgresStore::migrate(&client, &Schema::default()).await;
         made.map_err(Into::into)
+    }
+}
+
+impl fmt::Debug for Tables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tables").field("store", &self.store).finish_non_exhaustive()
     }
 }

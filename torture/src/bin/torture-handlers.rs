@@ -62,7 +62,7 @@ struct Service {
 async fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
     let mut signals = Signals::listen()?;
-    let opened = options.store.open(options.store_timeout)?;
+    let opened = options.store.open(options.store_timeout, None)?;
     if let Some(tables) = opened.tables {
         tables.prepare().await;
     }
