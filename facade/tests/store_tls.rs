@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 #[path = "../../stores/support/certificates.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
 mod certificates;
 #[path = "../../stores/postgres/tests/support/mod.rs"]
 mod postgres;

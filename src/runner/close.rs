@@ -74,7 +74,8 @@ impl Ending {
                     // An attempt that was not answered may have closed it, and its time be over, by a
                     // clock that is not ours.
                     IfMissing::Recreate
-                        if saved.is_some() && began.elapsed() + Limits::DOUBT >= self.retention =>
+                        if saved.is_some()
+                            && Instant::now() - began + Limits::DOUBT >= self.retention =>
                     {
                         return;
                     }
