@@ -72,8 +72,18 @@ impl Handle {
     ///
     /// The service is usually the one around which the layer is put, as it is within: what
     /// authentication, say, does around the layer does not happen again
-    /// ([`ReplayPolicy::principal`]). To be called before the first call, and on every replica alike:
-    /// one on which it is not called closes what it takes over as lost.
+    /// ([`ReplayPolicy::principal`]). Authentication *inside* the layer does happen again, and finds no
+    /// credentials: its 401 would become the outcome. Give this method the service without it, and have
+    /// [`ReplayPolicy::principal`] say who was calling; its `save` checks the token in `request.headers`
+    /// itself then, for what is inside has not run yet. [`guide::securing`](crate::guide::securing) has an
+    /// example.
+    ///
+    /// To be called before the first call, and on every replica alike: one on which it is not called closes
+    /// what it takes over as lost. [`start`](Self::start) as well, once the runtime runs: without it
+    /// nothing is taken over before the first late call, however long ago the process died.
+    ///
+    /// `B` is the body of the requests that the server gives to the layer, and cannot be inferred: with
+    /// axum `replay_on::<axum::body::Body, _, _>(..)`.
     ///
     /// A process that drains leaves matching operations that have not ended to others, rather than
     /// closing them as shut down.
@@ -92,6 +102,9 @@ impl Handle {
     /// let routes = Router::new().route("/reports", post(build_report));
     /// let policy = ReplayPolicy::when(|request| request.uri.path() == "/reports");
     /// layer.handle().replay_on::<Body, _, _>(routes.clone(), policy);
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    /// # let _entered = runtime.enter();
+    /// layer.handle().start();
     /// let app: Router = Router::new().fallback_service(layer.layer(routes));
     /// # drop(app);
     /// ```
@@ -115,10 +128,13 @@ impl Handle {
     /// Defers no more calls; waits until the parked operations have ended, at most for `grace`;
     /// drops the rest, which end as shut down unless they are run again elsewhere
     /// ([`replay_on`](Self::replay_on)); and gives the lease back, so that whatever could not
-    /// be stored is taken over at once.
+    /// be stored, or is to be run again, is taken over at once by replicas that live already. A process
+    /// that has only just been started takes nothing over before it has been live for one
+    /// [`lease`](crate::Builder::lease).
     ///
-    /// Polls go on being answered meanwhile and afterwards: close the server's connections when
-    /// this returns, not before. It takes at most `grace` and four times `store_timeout`.
+    /// Polls go on being answered meanwhile and afterwards, though those with `Prefer: wait` are answered at
+    /// once: close the server's connections when this returns, not before. The last operation's end is
+    /// usually also the end of the process, and pollers see refused connections until it is back. It takes at most `grace` and four times `store_timeout`.
     pub async fn drain(&self, grace: Duration) -> Drained {
         self.guard.runner.drain(grace).await
     }
@@ -133,7 +149,7 @@ impl Handle {
     }
 
     /// References to an operation for somebody else than its caller: valid from now on for `lifetime`, to
-    /// the second above, and for nothing but `verbs`. `None` where URLs are not
+    /// the second above, and a minute more, by which clocks may differ; and for nothing but `verbs`. `None` where URLs are not
     /// [signed](crate::Builder::signed_urls), since there they would let everybody do everything.
     ///
     /// What is found there names URLs that let its holder do no more than these. They say nothing of whose the

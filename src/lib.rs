@@ -79,12 +79,16 @@
 //!
 //! # Where it belongs
 //!
-//! Outermost, or nearly, so that it sees every poll. In axum, wrap the finished router, as above.
-//! `Router::layer` as the very last call on the outermost router does the same, but is easily undone:
-//! followed by `.fallback(..)`, merged into a router that has one, under `nest`, or as a
+//! Outermost, or nearly, so that it sees every poll. In axum, wrap the finished router, as above; the router
+//! around it is there because `axum::serve` wants one. `Router::layer` on the outermost router does the same,
+//! and further `.layer(..)` calls after it are outside of it; but it is easily undone: followed by `.fallback(..)`, merged into a router that has one, under `nest`, or as a
 //! `route_layer` or the layer of a `MethodRouter`, polls miss it, and get a 404 or the
 //! application's own 200, which a poller takes for the result. Where the layer cannot be outermost,
 //! mount [`RespondAsyncLayer::status_service`].
+//!
+//! Inside the layer the request's body is [`RequestBody<B>`](RequestBody). A `Router` takes that;
+//! `axum::middleware::from_fn`, and whatever else is written for `Request<Body>`, does not: add such
+//! middleware to the router (`Router::layer`, `route_layer`), or put it outside.
 //!
 //! | what | where | why |
 //! | --- | --- | --- |

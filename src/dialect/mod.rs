@@ -246,6 +246,11 @@ pub const RESPOND_ASYNC: HeaderName = HeaderName::from_static("respond-async");
 /// `Access-Control-Expose-Headers`, such as tower-http's `CorsLayer::expose_headers`. Without it they can
 /// read none of these, and do not find the operation that a 202 tells of.
 ///
+/// Besides, allow the method `DELETE`, and as request fields `Prefer` and whatever you use of `Authorization`,
+/// `Content-Type` and `Idempotency-Key`; put the CORS layer outside of authentication, which a preflight does
+/// not pass; and either set [`Builder::public_base`](crate::Builder::public_base) or resolve references in the
+/// page, `new URL(location, response.url)`, because they are relative to the API.
+///
 /// Fields that are always shown, such as `Cache-Control` and `Content-Type`, are not among them.
 pub const EXPOSED_HEADERS: [HeaderName; 9] = [
     header::LOCATION,

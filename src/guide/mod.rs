@@ -5,6 +5,7 @@
 //! | [`when_to_use`] | whether a 202 is what you want, and what it costs your callers |
 //! | [`deadline`] | after how long a call is late |
 //! | [`handlers`] | handlers that say how far they are, and end when they are cancelled |
+//! | [`polling`] | what a client does with a 202, and how operations end |
 //! | [`securing`] | who may look at an operation |
 //! | [`from_hand_written`] | from "202 and poll" written by hand to this layer |
 //!
@@ -45,6 +46,9 @@ pub mod from_hand_written {}
 
 #[doc = include_str!("handlers.md")]
 pub mod handlers {}
+
+#[doc = include_str!("polling.md")]
+pub mod polling {}
 
 #[doc = include_str!("securing.md")]
 pub mod securing {}

@@ -130,7 +130,9 @@ impl ReplayPolicy {
     /// Keeps who is calling: `save` puts it into bytes when a call begins, and `restore` puts it
     /// into the extensions of the request when that is run again, where the service looks for it.
     /// Nothing is kept by default, and what authentication around the layer has left there is missing
-    /// when a request is run again. The bytes are stored as they are.
+    /// when a request is run again. So is everything else that came from outside, such as axum's
+    /// `ConnectInfo`: an extractor that needs it fails, and that failure is the outcome, unless `restore`
+    /// puts it back. The bytes are stored as they are.
     pub fn principal(
         self,
         save: impl Fn(&RequestHead<'_>) -> Option<Bytes> + Send + Sync + 'static,

@@ -52,11 +52,12 @@ impl Parked {
         self.idempotency.as_deref().copied()
     }
 
-    /// The operation has ended. If with a response, others like it may take as long.
+    /// The operation has ended. If with a response, others like it may take as long; one that was run again
+    /// has taken a process's death and a lease besides.
     pub(super) fn observe(&self, failure: Option<Failure>, ended: Timestamp) {
         let Head { created, method, target, .. } = self.decoded_head();
         let elapsed = ended.since(created);
-        if failure.is_none() {
+        if failure.is_none() && self.shared.attempt() == 1 {
             self.runner.estimates.observe(&method, &target, elapsed);
         }
         observability::closed(self.key(), failure, elapsed);

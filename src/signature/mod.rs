@@ -19,6 +19,10 @@ use crate::clock::Timestamp;
 /// So a secret is changed without a URL breaking: on every replica add the new one as the second, then put
 /// it first, and take the old one off when the last URL that it has signed is over.
 ///
+/// A secret is taken as it is, and only its length is checked: 32 bytes at least. From the environment:
+/// `openssl rand -hex 32` makes one, and `KeyRing::new([std::env::var("URL_SECRET")?])` takes its 64 digits,
+/// without decoding them.
+///
 /// ```
 /// use std::time::Duration;
 /// use tower_respond_async::{KeyRing, RespondAsyncLayer};

@@ -105,6 +105,16 @@ async fn replay_runs_the_request_again_as_it_was_sent() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_run_again_says_nothing_of_how_long_its_route_takes() {
+    let (scene, accepted) = cut_off("/work/10", everything).await;
+    let unknown = accepted.headers["retry-after"].clone();
+    seconds_pass(TAKEN_OVER + 10).await;
+    assert_eq!(scene.second.result(&accepted).await.body, "done");
+    let next = scene.second.post("/work/10").await;
+    assert_eq!(next.headers["retry-after"], unknown);
+}
+
+#[tokio::test(start_paused = true)]
 async fn replay_stores_the_request_before_the_202_and_nothing_secret_of_it() {
     let Scene { store, first, .. } = Scene::new(everything);
     let request = Request::post("/work/60").header(header::AUTHORIZATION, "Bearer secret");
