@@ -363,16 +363,21 @@ async fn sigterm_leaves_a_last_attempt_that_has_not_begun_to_others() {
     let first = process(&store, &witness, "first", policy());
     let second = process(&elsewhere, &witness, "second", policy());
     seconds_pass(LEASE.as_secs()).await;
-    let accepted = [first.post("/work/600").await, first.post("/work/600").await];
+    let begun = first.post("/work/600").await;
+    let mut waiting = Vec::new();
+    for _ in 0..15 {
+        waiting.push(first.post("/work/60").await);
+    }
     store.faults().partition();
     seconds_pass(TAKEN_OVER).await;
     let drained = second.handle.drain(Duration::from_secs(1)).await;
-    assert_eq!((drained.handed_over, drained.shut_down, drained.left), (1, 1, 0));
+    assert_eq!((drained.handed_over, drained.shut_down, drained.left), (15, 1, 0));
     let third = process(&elsewhere.another_way(), &witness, "third", policy());
-    seconds_pass(TAKEN_OVER + 600).await;
-    let begun = second.failure(&accepted[0]).await.1;
-    assert_eq!(begun, "shutDown");
-    assert_eq!(third.result(&accepted[1]).await.body, "done");
+    seconds_pass(TAKEN_OVER + 16 * 60).await;
+    assert_eq!(second.failure(&begun).await.1, "shutDown");
+    for accepted in &waiting {
+        assert_eq!(third.result(accepted).await.body, "done");
+    }
 }
 
 #[tokio::test(start_paused = true)]
