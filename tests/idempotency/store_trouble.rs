@@ -135,17 +135,37 @@ async fn whoever_comes_back_at_once_after_a_creation_in_doubt_is_run_once() {
     assert_eq!(server.work.begun(), 1);
 }
 
+/// Two servers on one store, and a key that one of them runs and will release after ten seconds. The other's
+/// next attempt to create an operation for it arrives only when that is let go.
+struct Overtaken {
+    work: Work,
+    store: Store,
+    elsewhere: Store,
+    one: Server,
+    other: Server,
+    first: Accepted,
+    late: Hold,
+}
+
+impl Overtaken {
+    async fn new() -> Self {
+        let (work, store) = (Work::new([(10, 429), (1, 200)]), memory());
+        let elsewhere = store.another_way();
+        let one = Server::of(&work, |builder| builder.principal(user).store(store.clone()));
+        let other = Server::of(&work, |builder| builder.principal(user).store(elsewhere.clone()));
+        let first = one.accepted("/work", "k").await;
+        let late = Hold::new();
+        elsewhere.faults().next(Verb::Create, Fault::apply_later(&late));
+        Self { work, store, elsewhere, one, other, first, late }
+    }
+}
+
 /// An attempt that is still on its way when the key turns out to be another's arrives when that has
 /// released it: nobody would work on what it creates, and nobody close it.
 #[tokio::test(start_paused = true)]
 async fn a_creation_that_arrives_after_the_key_was_released_creates_nothing() {
-    let (work, store) = (Work::new([(10, 429), (1, 200)]), memory());
-    let elsewhere = store.another_way();
-    let one = Server::of(&work, |builder| builder.principal(user).store(store.clone()));
-    let other = Server::of(&work, |builder| builder.principal(user).store(elsewhere.clone()));
-    let first = one.accepted("/work", "k").await;
-    let late = Hold::new();
-    elsewhere.faults().next(Verb::Create, Fault::apply_later(&late));
+    let Overtaken { work, store, elsewhere, one: _one, other, first, late } =
+        Overtaken::new().await;
     assert_eq!(other.accepted("/work", "k").await.id, first.id);
     sleep(Duration::from_secs(10)).await;
     late.release();
@@ -164,13 +184,7 @@ async fn a_creation_that_arrives_after_the_key_was_released_creates_nothing() {
 /// truth of it.
 #[tokio::test(start_paused = true)]
 async fn a_creation_that_arrives_after_the_key_was_released_and_is_joined_was_not_begun() {
-    let (work, store) = (Work::new([(10, 429), (1, 200)]), memory());
-    let elsewhere = store.another_way();
-    let one = Server::of(&work, |builder| builder.principal(user).store(store.clone()));
-    let other = Server::of(&work, |builder| builder.principal(user).store(elsewhere.clone()));
-    let first = one.accepted("/work", "k").await;
-    let late = Hold::new();
-    elsewhere.faults().next(Verb::Create, Fault::apply_later(&late));
+    let Overtaken { elsewhere, one, other, first, late, .. } = Overtaken::new().await;
     elsewhere.faults().next(Verb::Create, Fault::delay(Duration::from_millis(1)));
     elsewhere.faults().next(Verb::Create, Fault::lose_request());
     assert_eq!(other.accepted("/work", "k").await.id, first.id);
