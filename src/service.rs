@@ -207,7 +207,10 @@ where
             }
         };
         facts.kept = self.guard.runner.keep(&head);
-        facts.public_base = self.guard.status.public_base(&head);
+        // Where all have the same, nothing is written: quick calls would pay for it.
+        if let Some(public) = self.guard.status.public_base(&head) {
+            facts.public_base = Some(public);
+        }
         if scan.keyed {
             match self.guard.key(&head, facts.principal.as_ref()) {
                 Ok(None) => {}
