@@ -23,7 +23,8 @@ use tower::{Layer, ServiceExt};
 use tower_respond_async::{
     Deferral, Operation, RequestHead, RespondAsyncLayer, Snapshot, State,
     dialect::{
-        Command, Dialect, Links, Mount, Patch, Preference, Problem, Reply, Resource, Route, Verdict,
+        Asked, Command, Dialect, Links, Mount, Patch, Preference, Problem, Reply, Resource, Route,
+        Verdict,
     },
 };
 
@@ -72,8 +73,8 @@ impl Dialect for Jobs {
             ("", &Method::GET | &Method::HEAD) => (Resource::Status, Command::Get),
             ("output", &Method::GET | &Method::HEAD) => (Resource::Result, Command::Get),
             ("stop", &Method::POST) => (Resource::Status, Command::Cancel),
-            ("" | "output", _) => return Some(Route::NotAllowed { allow: "GET, HEAD" }),
-            ("stop", _) => return Some(Route::NotAllowed { allow: "POST" }),
+            ("" | "output", _) => return Some(Route::not_allowed("GET, HEAD")),
+            ("stop", _) => return Some(Route::not_allowed("POST")),
             _ => return None,
         };
         Some(Route::Operation { id, resource, command })
@@ -89,8 +90,8 @@ impl Dialect for Jobs {
         self.job(StatusCode::CREATED, operation, links)
     }
 
-    fn poll(&self, resource: Resource, _: Command, operation: &Snapshot, links: &Links) -> Reply {
-        match (resource, operation.outcome()) {
+    fn poll(&self, asked: &Asked<'_>, operation: &Snapshot, links: &Links) -> Reply {
+        match (asked.resource, operation.outcome()) {
             (Resource::Status, _) => self.job(StatusCode::OK, operation, links),
             (Resource::Result, None) => error(StatusCode::CONFLICT, "There is no output yet."),
             (Resource::Result, Some(_)) => Reply::Replay(Patch::default()),

@@ -2,7 +2,9 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
     body::{Keep, StoredBody, Wrap},
-    dialect::{Dialect, Links, Mount, StandardDialect, check_path, check_public},
+    dialect::{
+        Calls, Dialect, References, StandardDialect, Voice, Voices, check_path, check_public,
+    },
     estimate::{Estimates, RouteKey},
     guard::{Guard, Keys, Routes},
     hub::Hub,
@@ -54,6 +56,7 @@ pub struct Builder<M = Wrap> {
     limits: Limits,
     store: Option<SharedStore>,
     dialect: Arc<dyn Dialect>,
+    dialects: Vec<(Calls, Arc<dyn Dialect>)>,
     base_path: String,
     public_base: String,
     public_base_from: Option<PublicBaseFrom>,
@@ -91,6 +94,7 @@ impl Builder {
             limits: Limits::default(),
             store: None,
             dialect: Arc::new(StandardDialect::new()),
+            dialects: Vec::new(),
             base_path: "/operations".to_owned(),
             public_base: String::new(),
             public_base_from: None,
@@ -119,7 +123,7 @@ impl<M> Builder<M> {
     where
         F: Fn(StoredBody) -> B + Clone,
     {
-        let Self { policy, limits, store, dialect, base_path, public_base, .. } = self;
+        let Self { policy, limits, store, dialect, dialects, base_path, public_base, .. } = self;
         let Self {
             public_base_from, routes, on_error, keys, identify, ring, page, route_key, ..
         } = self;
@@ -129,6 +133,7 @@ impl<M> Builder<M> {
             limits,
             store,
             dialect,
+            dialects,
             base_path,
             public_base,
             public_base_from,
@@ -154,6 +159,8 @@ impl<M> Builder<M> {
             .ok_or(ConfigError::BasePath(self.base_path))?;
         let public =
             check_public(&self.public_base).ok_or(ConfigError::PublicBase(self.public_base))?;
+        let is_absolute = public.contains("://") || self.public_base_from.is_some();
+        let voices = voices(self.dialect, self.dialects, &public, &base, is_absolute)?;
         let Limits { lease, store_timeout, .. } = self.limits;
         if lease < store_timeout * 3 {
             return Err(ConfigError::Lease(lease));
@@ -161,9 +168,7 @@ impl<M> Builder<M> {
         let store = self.store.unwrap_or_else(|| SharedStore::new(MemoryStore::new()));
         let store = BoundedStore::new(store, store_timeout);
         let hub = Arc::new(Hub::new(self.limits.waiters));
-        let mount = Mount::new(&base);
-        let links = Links::new(&public, &mount);
-        let (dialect, routes, policy) = (self.dialect, self.routes, self.policy);
+        let (routes, policy) = (self.routes, self.policy);
         let estimates = Arc::new(Estimates::new(self.route_key));
         let runner = Runner::new(
             store.clone(),
@@ -179,9 +184,7 @@ impl<M> Builder<M> {
             store,
             reads,
             hub,
-            dialect,
-            mount,
-            links,
+            voices,
             public_base_from: self.public_base_from,
             max_wait,
             estimates,
@@ -196,6 +199,36 @@ impl<M> Builder<M> {
         let guard = Guard { policy, runner, status, routes, keys: self.keys };
         Ok(RespondAsyncLayer::new(Arc::new(guard), self.wrap))
     }
+}
+
+/// All dialects, which agree on what they speak of, and can say where operations are.
+fn voices(
+    rest: Arc<dyn Dialect>,
+    others: Vec<(Calls, Arc<dyn Dialect>)>,
+    public: &str,
+    base: &str,
+    is_absolute: bool,
+) -> Result<Voices, ConfigError> {
+    if others.len() > Voices::MOST {
+        return Err(ConfigError::Dialects(others.len()));
+    }
+    let voice = |calls, dialect: Arc<dyn Dialect>| match dialect.references() {
+        References::Absolute if !is_absolute => Err(ConfigError::RelativeReferences),
+        _ => Ok(Voice::new(dialect, calls, public, base)),
+    };
+    let mut found = Vec::new();
+    for (calls, dialect) in others {
+        let calls = match calls {
+            Calls::Below(prefix) => Calls::Below(
+                check_path(&prefix)
+                    .filter(|checked| !checked.is_empty())
+                    .ok_or(ConfigError::Prefix(prefix))?,
+            ),
+            calls => calls,
+        };
+        found.push(voice(calls, dialect)?);
+    }
+    Ok(Voices::new(voice(Calls::Rest, rest)?, found))
 }
 
 impl<M> fmt::Debug for Builder<M> {

@@ -18,6 +18,7 @@ use tower_service::Service;
 use crate::{
     body::{BoxError, RequestBody, StoredBody, WrapBody},
     call::{Call, Kind, OwnedCall, Progress, Upload},
+    dialect::Problem,
     guard::Guard,
     limits::Refusal,
     observability::{self, Cause},
@@ -305,8 +306,9 @@ where
             Refusal::Reject => {
                 observability::refused(cause);
                 observability::answered(late);
+                let voice = self.call.facts().voice;
                 self.call.discard();
-                ControlFlow::Break(self.guard.status.refused())
+                ControlFlow::Break(self.guard.status.error(voice, Problem::Refused))
             }
         }
     }

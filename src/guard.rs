@@ -9,7 +9,7 @@ use crate::{
     body::StoredBody,
     call::{Facts, Kind},
     deferral::Deferral,
-    dialect::Route,
+    dialect::{Route, VoiceId},
     idempotency::{Duplicate, Idempotency, IdempotencyKey, InvalidKey},
     observability,
     operation::Snapshot,
@@ -67,7 +67,7 @@ impl Default for Keys {
 impl Guard {
     /// What the request asks of an operation; `None` if it is for the service.
     #[inline]
-    pub(crate) fn route(&self, request: &RequestHead<'_>) -> Option<Route> {
+    pub(crate) fn route(&self, request: &RequestHead<'_>) -> Option<(VoiceId, Route)> {
         match self.routes {
             Routes::Own => self.status.route(request),
             Routes::External => None,
@@ -97,21 +97,38 @@ impl Guard {
     /// The answer to a call that was accepted.
     pub(crate) fn accepted(&self, facts: &Facts, operation: &Snapshot) -> Response<StoredBody> {
         observability::deferred();
-        let (applied, public) = (facts.applied, facts.public_base.as_ref());
-        match facts.kind {
-            Kind::Late | Kind::Eager => self.status.accepted(operation, applied, public),
-            Kind::Redirected => self.status.redirected(operation, applied, public),
+        let Facts { kind, voice, applied, .. } = *facts;
+        let public = facts.public_base.as_ref();
+        match kind {
+            Kind::Late | Kind::Eager => self.status.accepted(voice, operation, applied, public),
+            Kind::Redirected => self.status.redirected(voice, operation, applied, public),
+        }
+    }
+
+    /// In which dialect a call is spoken of; `None` if it is of gRPC, and its method is not listed.
+    #[inline]
+    pub(crate) fn voice(&self, request: &RequestHead<'_>, scan: Scan) -> Option<VoiceId> {
+        let (voices, path) = (&self.status.voices, request.uri.path());
+        match scan.is_grpc {
+            false => Some(voices.of(path)),
+            true => voices.of_method(path),
         }
     }
 
     /// Whether, and when, the call may be deferred, and what of its preference that honours.
     #[inline]
-    pub(crate) fn decide(&self, request: &RequestHead<'_>, scan: Scan) -> Decision {
+    pub(crate) fn decide(
+        &self,
+        request: &RequestHead<'_>,
+        scan: Scan,
+        voice: Option<VoiceId>,
+    ) -> Decision {
+        let Some(voice) = voice else { return Decision::NEVER };
         let decision = self.policy.decide(request, scan);
         match decision.deferral {
             Deferral::Never => decision,
             chosen => {
-                let deferral = self.status.dialect.deferral(request, chosen);
+                let deferral = self.status.voices.get(voice).dialect.deferral(request, chosen);
                 Decision { deferral, ..decision }
             }
         }

@@ -8,7 +8,7 @@ use tower_service::Service;
 use crate::{
     body::{BoxError, RequestBody},
     clock::unix_now,
-    dialect::Links,
+    dialect::{Links, VoiceId},
     guard::Guard,
     operation::{Key, OperationId},
     replay::ReplayPolicy,
@@ -172,7 +172,7 @@ impl Handle {
         let status = &self.guard.status;
         let end = unix_now().after(lifetime);
         let signature = status.ring.as_ref()?.sign(id.as_bytes(), verbs, end);
-        Some(status.links.signed(Some(signature)).into_owned())
+        Some(status.voices.get(VoiceId::REST).links.signed(Some(signature)).into_owned())
     }
 
     /// How many operations this process works on.

@@ -214,6 +214,7 @@ mod signature;
 mod status;
 pub mod store;
 mod timer;
+mod wrapping;
 
 #[cfg(feature = "conformance")]
 #[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, HeaderName, Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
@@ -15,7 +15,7 @@ use crate::{
     body::{BoxError, Receipt, RequestBody, Wrap, WrapBody},
     call::{Call, Facts, Kind, Orphans, OwnedCall, Upload},
     deferral::Deferral,
-    dialect::Problem,
+    dialect::{Problem, VoiceId},
     future::{Race, ResponseFuture},
     guard::Guard,
     idempotency::InvalidKey,
@@ -27,6 +27,7 @@ use crate::{
     request::RequestHead,
     runner::carry_on,
     timer::Timer,
+    wrapping::Wrapping,
 };
 
 /// Middleware that answers late calls with 202 and carries them on. Made by
@@ -41,6 +42,9 @@ pub struct RespondAsync<S, M = Wrap> {
     guard: Arc<Guard>,
     wrap: M,
 }
+
+const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
+const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
 // === impl RespondAsync ===
 
@@ -175,26 +179,61 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let head = RequestHead::from(&request);
-        if let Some(route) = self.guard.route(&head) {
+        if let Some((voice, route)) = self.guard.route(&head) {
             // A process that only answers for operations takes over from those that are gone, too.
             self.guard.runner.begin();
             let status = Arc::clone(&self.guard.status);
-            let answer = Box::pin(status.answer(route, request));
+            let answer = Box::pin(status.answer(voice, route, request));
             return ResponseFuture::own(answer, self.wrap.clone());
         }
         let scan = Scan::of(head.headers);
-        let Decision { deferral, applied } = self.guard.decide(&head, scan);
+        let voice = self.guard.voice(&head, scan);
+        match Wrapping::of(&self.guard, voice, &head) {
+            None => self.defer(request, scan, voice, self.wrap.clone()),
+            Some(wrapping) => {
+                let call = self.defer(request, scan, voice, Wrap);
+                ResponseFuture::keyed(Box::pin(wrapping.answer(call)), self.wrap.clone())
+            }
+        }
+    }
+}
+
+impl<S, M> RespondAsync<S, M> {
+    /// Calls the service, and defers the call if it may be.
+    #[inline]
+    fn defer<B, R, W>(
+        &mut self,
+        mut request: Request<B>,
+        scan: Scan,
+        voice: Option<VoiceId>,
+        wrap: W,
+    ) -> ResponseFuture<S, B, W>
+    where
+        S: Service<Request<RequestBody<B>>, Response = Response<R>> + Clone + Send + 'static,
+        S::Future: Send + 'static,
+        S::Error: Into<BoxError> + Send + 'static,
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+        R: Body<Data = Bytes> + Send + 'static,
+        R::Error: Into<BoxError>,
+    {
+        let head = RequestHead::from(&request);
+        let Decision { deferral, applied } = self.guard.decide(&head, scan, voice);
         let orphans = self.orphans();
         if deferral == Deferral::Never && orphans.is_none() {
+            if scan.is_grpc && voice.is_some() {
+                request.headers_mut().remove(GRPC_ACCEPT_ENCODING);
+            }
             let call = self.start(request.map(RequestBody::live), Slot::Outside);
-            return ResponseFuture::passing(call, self.wrap.clone());
+            return ResponseFuture::passing(call, wrap);
         }
         let mut facts = Facts::of(&head, applied, self.guard.status.identify(&head));
+        facts.voice = voice.unwrap_or(VoiceId::REST);
         let after = match deferral {
             Deferral::Never => {
                 let call = self.start(request.map(RequestBody::live), Slot::Outside);
                 let call = OwnedCall::new(call, facts, orphans);
-                return ResponseFuture::held(call, self.wrap.clone());
+                return ResponseFuture::held(call, wrap);
             }
             Deferral::After(after) => after,
             Deferral::Redirect(after) => {
@@ -211,17 +250,24 @@ where
         if let Some(public) = self.guard.status.public_base(&head) {
             facts.public_base = Some(public);
         }
+        let key = match scan.keyed {
+            true => self.guard.key(&head, facts.principal.as_ref()),
+            false => Ok(None),
+        };
+        if scan.is_grpc {
+            untie(request.headers_mut());
+        }
         if scan.keyed {
-            match self.guard.key(&head, facts.principal.as_ref()) {
+            match key {
                 Ok(None) => {}
                 Ok(Some(key)) => {
                     let claimant = Claimant::new(Arc::clone(&self.guard), key, facts, after);
                     let call = KeyedCall { service: self.instance(), request, claimant };
-                    return ResponseFuture::keyed(Box::pin(call.answer()), self.wrap.clone());
+                    return ResponseFuture::keyed(Box::pin(call.answer()), wrap);
                 }
                 Err(InvalidKey) => {
-                    let answer = ready(self.guard.status.error(Problem::InvalidKey));
-                    return ResponseFuture::own(Box::pin(answer), self.wrap.clone());
+                    let answer = self.guard.status.error(facts.voice, Problem::InvalidKey);
+                    return ResponseFuture::own(Box::pin(ready(answer)), wrap);
                 }
             }
         }
@@ -230,8 +276,16 @@ where
         facts.upload = upload;
         let call = OwnedCall::new(call, facts, orphans);
         let race = Race { call, guard: Arc::clone(&self.guard) };
-        ResponseFuture::racing(race, Timer::after(after), self.wrap.clone())
+        ResponseFuture::racing(race, Timer::after(after), wrap)
     }
+}
+
+/// Has a gRPC service answer as it would any caller, at any time: what is kept is for others too, and the
+/// work does not end when its first caller would have given up.
+#[cold]
+fn untie(headers: &mut HeaderMap) {
+    headers.remove(GRPC_ACCEPT_ENCODING);
+    headers.remove(GRPC_TIMEOUT);
 }
 
 impl<S: fmt::Debug, M> fmt::Debug for RespondAsync<S, M> {

@@ -10,7 +10,8 @@ use http_body_util::BodyExt;
 use tower_respond_async::{
     Deferral, RequestHead, RespondAsyncLayer, Snapshot, State, StoredResponse,
     dialect::{
-        Command, Dialect, Links, Mount, Patch, Preference, Problem, Reply, Resource, Route, Verdict,
+        Asked, Command, Dialect, Links, Mount, Patch, Preference, Problem, Reply, Resource, Route,
+        Verdict,
     },
 };
 
@@ -43,7 +44,7 @@ impl Dialect for Trailers {
         };
         let id = id.parse().ok()?;
         if *request.method != Method::POST && *request.method != Method::GET {
-            return Some(Route::NotAllowed { allow: "GET, POST" });
+            return Some(Route::not_allowed("GET, POST"));
         }
         Some(Route::Operation { id, resource: Resource::Result, command })
     }
@@ -64,13 +65,13 @@ impl Dialect for Trailers {
         said(fields)
     }
 
-    fn poll(&self, _: Resource, command: Command, operation: &Snapshot, links: &Links) -> Reply {
+    fn poll(&self, asked: &Asked<'_>, operation: &Snapshot, links: &Links) -> Reply {
         let name = links.status(operation.id);
-        match (&operation.state, command) {
-            (State::NotStarted | State::Running { .. }, Command::Cancel) => {
+        match (&operation.state, asked.command.is_reading()) {
+            (State::NotStarted | State::Running { .. }, false) => {
                 said([(STATE, word("stopping")), (NAME, name)])
             }
-            (State::NotStarted | State::Running { .. }, Command::Get) => {
+            (State::NotStarted | State::Running { .. }, true) => {
                 said([(STATE, word("running")), (NAME, name)])
             }
             (State::Ended { outcome, .. }, _) => {
@@ -80,6 +81,7 @@ impl Dialect for Trailers {
                     Verdict::Canceled => "canceled",
                 };
                 Reply::Replay(Patch {
+                    skip: 0,
                     status: Some(StatusCode::OK),
                     remove: vec![header::ETAG],
                     set: [(header::SERVER, word("patched"))].into_iter().collect(),

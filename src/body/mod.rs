@@ -10,7 +10,7 @@ mod stored;
 use std::error::Error;
 
 pub(crate) use self::{
-    discard::discard,
+    discard::{discard, receive},
     gate::Gate,
     parts::{Parts, Source},
     request::{Receipt, Unreceived},

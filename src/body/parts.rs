@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use sha2::{Digest, Sha256};
 
 use super::BoxError;
@@ -26,6 +26,8 @@ pub(crate) struct Parts {
     count: u32,
     /// How many bytes are still to come.
     left: u64,
+    /// How many of them are left out.
+    skip: u64,
     /// Of all that came, and what it is to be at the end.
     hasher: Sha256,
     digest: [u8; 32],
@@ -49,12 +51,17 @@ impl Parts {
     /// So many parts, of so many bytes in all, whose SHA-256 is this.
     pub(crate) fn new(source: Source, count: u32, length: u64, digest: [u8; 32]) -> Self {
         let (hasher, ahead) = (Sha256::new(), Mutex::new(None));
-        Self { source, next: 0, count, left: length, hasher, digest, ahead }
+        Self { source, next: 0, count, left: length, skip: 0, hasher, digest, ahead }
+    }
+
+    /// All but the first bytes, of which no more are left out than there are.
+    pub(crate) fn without(self, skip: usize) -> Self {
+        Self { skip: (skip as u64).min(self.left), ..self }
     }
 
     /// How many bytes are still to come.
     pub(super) fn left(&self) -> u64 {
-        self.left
+        self.left - self.skip
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -83,7 +90,7 @@ impl Parts {
                 }
             },
         };
-        let part = part.and_then(|part| self.checked(part));
+        let part = part.and_then(|part| self.checked(part)).map(|part| self.shortened(part));
         if part.is_ok() {
             self.read_ahead(cx);
         }
@@ -99,6 +106,14 @@ impl Parts {
             return Err(Damaged.into());
         }
         Ok(part)
+    }
+
+    /// What of a part is not left out.
+    fn shortened(&mut self, mut part: Bytes) -> Bytes {
+        let skip = part.len().min(usize::try_from(self.skip).unwrap_or(usize::MAX));
+        part.advance(skip);
+        self.skip -= skip as u64;
+        part
     }
 
     /// Begins to read the next part while this one is sent.

@@ -96,6 +96,16 @@ impl<F> fmt::Debug for Keep<F> {
 
 // === impl ResponseBody ===
 
+impl<B> ResponseBody<B> {
+    /// The service's own body; or else the one that the layer made.
+    pub(crate) fn into_passed(self) -> Result<B, StoredBody> {
+        match self.kind {
+            Kind::Passed { body } => Ok(body),
+            Kind::Stored { body } => Err(*body),
+        }
+    }
+}
+
 impl<B: Default> Default for ResponseBody<B> {
     fn default() -> Self {
         Wrap.passed(B::default())

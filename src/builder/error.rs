@@ -10,6 +10,13 @@ pub enum ConfigError {
     BasePath(String),
     /// The public base is neither a path nor an `http` or `https` URL, or has a query or fragment.
     PublicBase(String),
+    /// The path below which a dialect is spoken is none.
+    Prefix(String),
+    /// There are more than 64 dialects.
+    Dialects(usize),
+    /// A dialect's clients can follow only absolute references, and there is no
+    /// [`public_base`](crate::Builder::public_base) that makes them so.
+    RelativeReferences,
     /// The lease is shorter than three times the longest wait for the store.
     Lease(Duration),
     /// The secrets that were to sign URLs make no key ring.
@@ -27,6 +34,13 @@ impl fmt::Display for ConfigError {
             Self::PublicBase(base) => write!(
                 f,
                 "the public base {base:?} is neither a path nor an http or https URL without a query",
+            ),
+            Self::Prefix(path) => {
+                write!(f, "{path:?} is not a path such as \"/fhir\", below which a dialect is spoken")
+            }
+            Self::Dialects(count) => write!(f, "{count} dialects are more than 64"),
+            Self::RelativeReferences => f.write_str(
+                "a dialect whose clients follow absolute references alone needs an absolute public base",
             ),
             Self::Lease(lease) => {
                 write!(f, "a lease of {lease:?} is shorter than three times the store's time-out",)

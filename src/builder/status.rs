@@ -6,7 +6,7 @@ use http::{Method, uri::PathAndQuery};
 
 use super::Builder;
 use crate::{
-    dialect::{Dialect, PublicBase},
+    dialect::{Calls, Dialect, PublicBase},
     guard::Routes,
     principal::Principal,
     request::RequestHead,
@@ -61,6 +61,26 @@ impl<M> Builder<M> {
     /// How operations are spoken of; [`StandardDialect`](crate::dialect::StandardDialect) by default.
     pub fn dialect(self, dialect: impl Dialect) -> Self {
         Self { dialect: Arc::new(dialect), ..self }
+    }
+
+    /// How operations are spoken of whose calls have this path, or one below it; there are as many such paths as
+    /// are needed, up to 64, and the longest counts. Their operations are found below it too: those of
+    /// `/fhir` at `/fhir/operations`, if the [`base_path`](Self::base_path) is `/operations`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_respond_async::{RespondAsyncLayer, dialect::{Complete, Pending, StandardDialect}};
+    ///
+    /// let flow = StandardDialect::new().pending(Pending::Ok).complete(Complete::SeeOther);
+    /// let layer = RespondAsyncLayer::builder(Duration::from_secs(2))
+    ///     .dialect_below("/v1", flow)
+    ///     .build()?;
+    /// # drop(layer);
+    /// # Ok::<(), tower_respond_async::ConfigError>(())
+    /// ```
+    pub fn dialect_below(mut self, path: impl Into<String>, dialect: impl Dialect) -> Self {
+        self.dialects.push((Calls::Below(path.into()), Arc::new(dialect)));
+        self
     }
 
     /// Tells who a request comes from. What an identified caller started, nobody else can read,

@@ -16,7 +16,7 @@ use super::{Call, Progress};
 use crate::{
     body::{BoxError, Gate, RequestBody},
     clock::unix_now,
-    dialect::PublicBase,
+    dialect::{PublicBase, VoiceId},
     operation::{Head, Keyed, Shared},
     preference::Preference,
     principal::{Binding, Principal},
@@ -27,6 +27,8 @@ use crate::{
 /// What is known of a call that may be deferred, for when it is.
 pub(crate) struct Facts {
     pub(crate) kind: Kind,
+    /// In which dialect it is spoken of.
+    pub(crate) voice: VoiceId,
     pub(crate) upload: Upload,
     /// What of the caller's preference is honoured.
     pub(crate) applied: Preference,
@@ -76,6 +78,7 @@ impl Facts {
         let target = request.uri.path_and_query().cloned();
         Self {
             kind: Kind::Late,
+            voice: VoiceId::REST,
             upload: Upload::Free,
             applied,
             method: request.method.clone(),

@@ -2,8 +2,6 @@
 
 use http::{HeaderValue, Uri};
 
-use super::{Links, Mount};
-
 /// What one caller has to put before the base path, if that differs from caller to caller: see
 /// [`Builder::public_base_from`](crate::Builder::public_base_from).
 ///
@@ -33,9 +31,8 @@ impl PublicBase {
         Some(Self(base.into()))
     }
 
-    /// The references of `mount` as this caller sees them.
-    pub(crate) fn links(&self, mount: &Mount) -> Links {
-        Links::new(&self.0, mount)
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
     }
 }
 

@@ -14,7 +14,7 @@
 //! use tower_respond_async::{
 //!     RequestHead, Snapshot, State,
 //!     dialect::{
-//!         Command, Dialect, Links, Mount, Patch, Preference, Problem, Reply, Resource, Route,
+//!         Asked, Command, Dialect, Links, Mount, Patch, Preference, Problem, Reply, Resource, Route,
 //!     },
 //! };
 //!
@@ -26,7 +26,7 @@
 //!         let command = match *request.method {
 //!             Method::GET | Method::HEAD => Command::Get,
 //!             Method::DELETE => Command::Cancel,
-//!             _ => return Some(Route::NotAllowed { allow: "GET, HEAD, DELETE" }),
+//!             _ => return Some(Route::not_allowed("GET, HEAD, DELETE")),
 //!         };
 //!         Some(Route::Operation { id, resource: Resource::Result, command })
 //!     }
@@ -38,7 +38,7 @@
 //!         Reply::message(response)
 //!     }
 //!
-//!     fn poll(&self, _: Resource, _: Command, operation: &Snapshot, links: &Links) -> Reply {
+//!     fn poll(&self, _: &Asked<'_>, operation: &Snapshot, links: &Links) -> Reply {
 //!         match &operation.state {
 //!             State::NotStarted | State::Running { .. } => {
 //!                 self.accepted(operation, Preference::default(), links)
@@ -56,11 +56,11 @@
 //! ```
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::{
     deferral::Deferral,
-    operation::{Failure, OperationId, Outcome, Snapshot, StoredResponse},
+    operation::{Failure, Outcome, Snapshot, StoredResponse},
     request::RequestHead,
 };
 
@@ -69,15 +69,23 @@ mod hop;
 mod json;
 mod links;
 mod problem;
+mod reply;
+mod route;
 mod standard;
+mod voice;
 
-pub(crate) use self::address::{check_path, check_public};
 pub use self::{
     address::PublicBase,
     hop::Hop,
     links::{Links, Mount},
     problem::Problem,
+    reply::{Patch, Reply},
+    route::{Asked, Command, Enclosed, Resource, Route},
     standard::{Complete, Pending, StandardDialect},
+};
+pub(crate) use self::{
+    address::{check_path, check_public},
+    voice::{Calls, Voice, VoiceId, Voices},
 };
 pub use crate::preference::Preference;
 
@@ -87,6 +95,17 @@ pub trait Dialect: Send + Sync + 'static {
     ///
     /// Called for every request, so it has to be quick to say no.
     fn route(&self, mount: &Mount, request: &RequestHead<'_>) -> Option<Route>;
+
+    /// What a request asks for [in its body](Route::InBody). By default nothing that there is.
+    fn read(&self, request: &RequestHead<'_>, body: &Bytes) -> Enclosed {
+        let _ = (request, body);
+        Route::Refused(Problem::Unsupported).into()
+    }
+
+    /// Which references to operations its clients can follow: by default all.
+    fn references(&self) -> References {
+        References::Any
+    }
 
     /// Whether, and when, a call is deferred that the policy `chosen` to defer: by default, as
     /// chosen. Some protocols forbid to defer what was not asked for, others accept nothing else.
@@ -114,14 +133,23 @@ pub trait Dialect: Send + Sync + 'static {
         self.accepted(operation, applied, links)
     }
 
-    /// The answer to whoever asks for an operation, or has just cancelled it.
-    fn poll(
-        &self,
-        resource: Resource,
-        command: Command,
-        operation: &Snapshot,
-        links: &Links,
-    ) -> Reply;
+    /// The answer to whoever asks for an operation, or has just cancelled or forgotten it.
+    fn poll(&self, asked: &Asked<'_>, operation: &Snapshot, links: &Links) -> Reply;
+
+    /// What becomes of the response to a call of `path` that is answered in time: by default, nothing.
+    fn in_time(&self, path: &str) -> Passage {
+        let _ = path;
+        Passage::Through
+    }
+
+    /// The end of an operation, as the response to a call: to one that has the `Idempotency-Key` of an
+    /// earlier one, or whose response in time is to be [wrapped](Passage::Wrapped). By default, the stored
+    /// response.
+    fn replayed(&self, operation: &Snapshot, links: &Links) -> Reply {
+        let _ = (operation, links);
+        let set = HeaderMap::from_iter([(RESPOND_ASYNC, STORED)]);
+        Reply::Replay(Patch { set, ..Patch::default() })
+    }
 
     /// The status document of an operation as it stands, to those who watch it (`Accept:
     /// text/event-stream` at its status URL): the `data` of each event. By default there is none, and
@@ -153,50 +181,26 @@ pub trait Dialect: Send + Sync + 'static {
     }
 }
 
-/// What a request under the base path asks for.
+/// What becomes of a response in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Route {
-    /// Something of one operation.
-    Operation {
-        /// Which.
-        id: OperationId,
-        /// Which of its two URLs.
-        resource: Resource,
-        /// What to do.
-        command: Command,
-    },
-    /// The result of an operation, for a caller that was sent there
-    /// ([`Dialect::redirected`]): it is held until the operation ends, for at most
-    /// [`max_wait`](crate::Builder::max_wait), and redirected again if it has not ended by then.
-    Follow {
-        /// Which.
-        id: OperationId,
-        /// How often it has been redirected.
-        hop: Hop,
-    },
-    /// A method that the URL does not have; answered with 405 and these methods in `Allow`.
-    NotAllowed {
-        /// The methods that it has, as in an `Allow` field.
-        allow: &'static str,
-    },
+pub enum Passage {
+    /// It is given to the caller as the service makes it.
+    Through,
+    /// It is received, and if it means success the caller gets what [`Dialect::replayed`] makes of it, as it
+    /// would of a stored one; its operation is recorded nowhere. Bounded as a late one.
+    Wrapped,
 }
 
-/// The two URLs of an operation.
+/// Which references to operations clients can follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Resource {
-    /// How it is doing.
-    Status,
-    /// Its response.
-    Result,
-}
-
-/// What a request asks of an operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// To be told.
-    Get,
-    /// To be cancelled, and told.
-    Cancel,
+pub enum References {
+    /// Path-absolute ones and absolute ones.
+    Any,
+    /// Only absolute ones, so a layer without a [`public_base`](crate::Builder::public_base) that makes them
+    /// so cannot be built.
+    Absolute,
+    /// Only path-absolute ones: of a public base, only the path counts.
+    PathAbsolute,
 }
 
 /// How the end of an operation is called.
@@ -208,34 +212,6 @@ pub enum Verdict {
     Failed,
     /// It was cancelled.
     Canceled,
-}
-
-/// What a dialect answers.
-#[derive(Clone, Debug)]
-pub enum Reply {
-    /// This response, with these trailers. `Cache-Control: no-store`, `Vary` and
-    /// `Referrer-Policy: no-referrer` are added.
-    Message(Response<Bytes>, Option<HeaderMap>),
-    /// The stored response, patched. Where an operation has none, the layer replies with
-    /// [`Problem::Failed`].
-    Replay(Patch),
-}
-
-/// What is changed in a stored response on its way to the caller.
-#[derive(Clone, Debug, Default)]
-pub struct Patch {
-    /// Another status code.
-    pub status: Option<StatusCode>,
-    /// Fields to remove.
-    pub remove: Vec<HeaderName>,
-    /// Fields to set, in the place of those of the same name.
-    pub set: HeaderMap,
-    /// Bytes before the body.
-    pub prefix: Bytes,
-    /// Bytes after the body.
-    pub suffix: Bytes,
-    /// Trailer fields to add.
-    pub trailers: HeaderMap,
 }
 
 /// The field in which the layer says what an answer of its own is, so that a stored 503, say, can
@@ -267,12 +243,3 @@ pub const EXPOSED_HEADERS: [HeaderName; 9] = [
 pub(crate) const PENDING: HeaderValue = HeaderValue::from_static("pending");
 pub(crate) const STORED: HeaderValue = HeaderValue::from_static("stored");
 pub(crate) const UNAVAILABLE: HeaderValue = HeaderValue::from_static("unavailable");
-
-// === impl Reply ===
-
-impl Reply {
-    /// A response without trailers.
-    pub fn message(response: Response<Bytes>) -> Self {
-        Self::Message(response, None)
-    }
-}

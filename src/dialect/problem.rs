@@ -15,6 +15,10 @@ pub enum Problem {
         /// The methods that it has, as in an `Allow` field.
         allow: &'static str,
     },
+    /// There is no such request.
+    Unsupported,
+    /// The request cannot be understood.
+    Malformed,
     /// The store did not answer.
     StoreUnavailable,
     /// What is stored of the operation cannot be read.
@@ -62,7 +66,8 @@ impl Problem {
                 StatusCode::NOT_FOUND
             }
             Self::NotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Self::InvalidKey | Self::Incomplete => StatusCode::BAD_REQUEST,
+            Self::Unsupported => StatusCode::NOT_IMPLEMENTED,
+            Self::InvalidKey | Self::Incomplete | Self::Malformed => StatusCode::BAD_REQUEST,
             Self::CrossSite => StatusCode::FORBIDDEN,
             Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::KeyBusy => StatusCode::CONFLICT,
@@ -81,6 +86,8 @@ impl Problem {
         match self {
             Self::Unknown => "unknownOperation",
             Self::NotAllowed { .. } => "methodNotAllowed",
+            Self::Unsupported => "unsupported",
+            Self::Malformed => "malformedRequest",
             Self::StoreUnavailable => "storeUnavailable",
             Self::Corrupt { .. } => "corruptRecord",
             Self::Refused => "notAccepted",
@@ -102,6 +109,8 @@ impl Problem {
             Self::Corrupt { id } | Self::Failed { id, .. } => Some(*id),
             Self::Unknown
             | Self::NotAllowed { .. }
+            | Self::Unsupported
+            | Self::Malformed
             | Self::StoreUnavailable
             | Self::Refused
             | Self::InvalidKey
@@ -121,6 +130,8 @@ impl fmt::Display for Problem {
         match self {
             Self::Unknown => f.write_str("There is no such operation."),
             Self::NotAllowed { allow } => write!(f, "This URL has only the methods {allow}."),
+            Self::Unsupported => f.write_str("There is no such request here."),
+            Self::Malformed => f.write_str("The request cannot be understood."),
             Self::StoreUnavailable => {
                 f.write_str("The status of operations cannot be read at present.")
             }

@@ -52,11 +52,11 @@ fn routed(base: &str, method: &Method, uri: &Uri) {
     };
     let hop = uri.query().and_then(hop).filter(|_| resource == Resource::Result);
     let expected = match (method.as_str(), hop) {
-        ("TRACE" | "CONNECT", _) => Route::NotAllowed { allow: "GET, HEAD, DELETE" },
+        ("TRACE" | "CONNECT", _) => Route::not_allowed("GET, HEAD, DELETE"),
         (_, Some(hop)) => Route::Follow { id, hop },
         ("GET" | "HEAD", None) => Route::Operation { id, resource, command: Command::Get },
         ("DELETE", None) => Route::Operation { id, resource, command: Command::Cancel },
-        (_, None) => Route::NotAllowed { allow: "GET, HEAD, DELETE" },
+        (_, None) => Route::not_allowed("GET, HEAD, DELETE"),
     };
     assert_eq!(route, Some(expected), "{method} {path} below {base:?}");
     assert!(!path.contains("..") && !path.contains("//") && !path.contains('%'), "{path}");

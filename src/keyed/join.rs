@@ -28,21 +28,23 @@ impl Claimant {
         let (id, stored) = match self.read(&record) {
             Some(read) => read,
             // Nobody knows what the key stands for, so nothing is run under it.
-            None => return answered(status.error(Problem::NotBegun)),
+            None => return answered(status.error(self.facts.voice, Problem::NotBegun)),
         };
         if stored != fingerprint {
-            return answered(status.error(Problem::KeyReused));
+            return answered(status.error(self.facts.voice, Problem::KeyReused));
         }
         let subject = Subject { id, who: self.facts.principal.as_ref() };
         let read = match (record.is_closed(), self.guard.keys.duplicate) {
             (true, _) => subject.understand(Ok(Some(record))),
-            (false, Duplicate::Refuse) => return answered(status.error(Problem::KeyBusy)),
+            (false, Duplicate::Refuse) => {
+                return answered(status.error(self.facts.voice, Problem::KeyBusy));
+            }
             (false, Duplicate::Join) => status.wait_until(subject, self.deadline).await,
         };
         let operation = match read {
             Ok(operation) => operation,
             Err(Problem::Unknown) => return Joined::Vanished,
-            Err(problem) => return answered(status.error(problem)),
+            Err(problem) => return answered(status.error(self.facts.voice, problem)),
         };
         match operation.outcome() {
             None => answered(self.guard.accepted(&self.facts, &operation)),
@@ -65,7 +67,7 @@ impl Claimant {
     }
 
     fn replay(&self, operation: &Snapshot) -> Response<StoredBody> {
-        let mut response = self.guard.status.response(operation);
+        let mut response = self.response(operation);
         response.headers_mut().insert(REPLAYED, TRUE);
         response
     }

@@ -19,11 +19,11 @@ use self::{join::Joined, receive::Upload};
 use crate::{
     body::{BoxError, RequestBody, StoredBody},
     call::Facts,
-    dialect::Problem,
+    dialect::{Passage, Problem},
     guard::Guard,
     idempotency::{IdempotencyKey, Scope},
     observability::{self, Cause},
-    operation::{Fingerprint, Keyed, Salt, Shared},
+    operation::{Fingerprint, Keyed, Salt, Shared, Snapshot},
     runner::{Entry, Recorded, Space},
     timer::moment,
 };
@@ -75,11 +75,12 @@ where
     async fn answer_in_time(self) -> Result<Response<StoredBody>, S::Error> {
         let Self { service, request, claimant } = self;
         let status = Arc::clone(&claimant.guard.status);
+        let voice = claimant.facts.voice;
         let (parts, body) = request.into_parts();
         let limit = claimant.guard.keys.body_bytes;
         let upload = match receive::receive(&parts, body, limit).await {
             Ok(upload) => upload,
-            Err(problem) => return Ok(status.error(problem)),
+            Err(problem) => return Ok(status.error(voice, problem)),
         };
         claimant.keep(&upload);
         let fingerprint = upload.fingerprint(&claimant.facts.target, &parts.headers);
@@ -97,14 +98,14 @@ where
                 }
                 Some(Recorded::Ours(_)) | None => {
                     observability::refused(full.unwrap_or(Cause::StoreUnavailable));
-                    break status.error(Problem::NotBegun);
+                    break status.error(voice, Problem::NotBegun);
                 }
                 Some(Recorded::Theirs(record)) => record,
             };
             match claimant.join(*record, fingerprint).await {
                 Joined::Answered(answer) => break *answer,
                 Joined::Vanished if vanished < MOST_VANISHED => vanished += 1,
-                Joined::Vanished => break status.error(Problem::KeyBusy),
+                Joined::Vanished => break status.error(voice, Problem::KeyBusy),
             }
         };
         upload.discard(&parts).await;
@@ -124,6 +125,19 @@ impl Claimant {
         let Facts { method, target, principal, .. } = &facts;
         let scope = Scope::new(principal.as_ref(), method, target.path());
         Self { guard, key, scope, facts, deadline: moment(after) }
+    }
+
+    /// The end of the operation, as the response to the call.
+    fn response(&self, operation: &Snapshot) -> Response<StoredBody> {
+        let public = self.facts.public_base.as_ref();
+        self.guard.status.response(self.facts.voice, operation, public)
+    }
+
+    /// Whether an answer in time is given as it is.
+    fn passes_through(&self) -> bool {
+        let Facts { voice, target, .. } = &self.facts;
+        let dialect = &self.guard.status.voices.get(*voice).dialect;
+        dialect.in_time(target.path()) == Passage::Through
     }
 
     /// Keeps the body too, if the request may be run again.

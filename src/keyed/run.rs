@@ -147,16 +147,16 @@ impl Claimant {
     /// The response with its own header fields, of which not all are kept with the operation.
     fn give(&self, operation: &Snapshot, own: Option<HeaderMap>) -> Response<StoredBody> {
         match (operation.outcome(), own) {
-            (Some(Outcome::Response(stored)), Some(headers)) => {
+            (Some(Outcome::Response(stored)), Some(headers)) if self.passes_through() => {
                 let (body, trailers) = (stored.body.clone(), stored.trailers.clone());
                 let status = &self.guard.status;
-                let body = status.body(operation.id, body, Default::default(), trailers);
+                let body = status.body(operation.id, body, 0, Default::default(), trailers);
                 let mut response = Response::new(body);
                 *response.status_mut() = stored.status;
                 *response.headers_mut() = headers;
                 response
             }
-            _ => self.guard.status.response(operation),
+            _ => self.response(operation),
         }
     }
 }

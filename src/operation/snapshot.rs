@@ -6,7 +6,7 @@ use super::{
     envelope::{DecodeError, Head},
 };
 use crate::{
-    clock::Timestamp,
+    clock::{Timestamp, unix_now},
     estimate::{Estimates, Progress, RetryAfter, Run},
     principal::{Binding, Principal},
 };
@@ -84,6 +84,21 @@ impl Snapshot {
             state: State::of_report(report),
             binding,
         }
+    }
+
+    /// An operation that is recorded nowhere, because its response was there in time.
+    pub(crate) fn answered(
+        id: OperationId,
+        method: Method,
+        target: PathAndQuery,
+        outcome: Outcome,
+    ) -> Self {
+        let created = unix_now();
+        let report = Report { stage: Stage::Running, progress: None, message: None };
+        let head =
+            Head { created, method, target, report, binding: None, keyed: None, request: None };
+        let state = State::Ended { outcome, expires: created };
+        Self { state, ..Self::accepted(id, head) }
     }
 
     /// The operation with what was stored of it since, open or closed.

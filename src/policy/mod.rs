@@ -10,7 +10,7 @@
 //! | `Range`, `If-Match` and its kin | caches and resumed downloads |
 //! | `Accept: text/event-stream` | `EventSource` |
 //! | `Sec-Fetch-Mode: navigate` | a person behind a browser |
-//! | `Content-Type: application/grpc*` | gRPC stubs |
+//! | `Content-Type: application/grpc*`, unless the method is [listed](crate::Builder::grpc) | gRPC stubs |
 //!
 //! Of the rest, `POST`, `PUT`, `PATCH` and `DELETE` are deferred when they are late, and every
 //! other method only for callers that ask for it with `Prefer: respond-async` (RFC 7240).
@@ -108,7 +108,8 @@ impl Policy {
             true => Preference::from_headers(request.headers),
             false => Preference::default(),
         };
-        if self.defer == Defer::Asked && !preference.respond_async {
+        // Methods of gRPC are listed one by one, and have no such field.
+        if self.defer == Defer::Asked && !preference.respond_async && !scan.is_grpc {
             return Decision::NEVER;
         }
         let chosen = match &self.choice {
@@ -156,7 +157,7 @@ impl fmt::Debug for Policy {
 // === impl Decision ===
 
 impl Decision {
-    const NEVER: Self = Self {
+    pub(crate) const NEVER: Self = Self {
         deferral: Deferral::Never,
         applied: Preference { respond_async: false, wait: None },
     };

@@ -7,6 +7,8 @@ pub(crate) struct Scan {
     pub(crate) expects: bool,
     /// There is an `Idempotency-Key`.
     pub(crate) keyed: bool,
+    /// The call is one of gRPC, whose stubs know nothing of HTTP's status codes.
+    pub(crate) is_grpc: bool,
     pub(super) prefers: bool,
     /// The client would take a 202 for something else.
     pub(super) unaware: bool,
@@ -43,7 +45,7 @@ impl Scan {
             | header::VIA => {}
             header::EXPECT => self.expects = true,
             header::ACCEPT => self.unaware |= mentions(value, b"text/event-stream"),
-            header::CONTENT_TYPE => self.unaware |= is_grpc(value),
+            header::CONTENT_TYPE => self.is_grpc |= is_grpc(value),
             header::CONNECTION => self.unaware |= mentions(value, b"upgrade"),
             header::UPGRADE
             | header::RANGE

@@ -47,8 +47,6 @@ fn clients_that_know_nothing_of_202_are_never_handed_one() {
         ("if-unmodified-since", "Sun, 22 Nov 2026 12:00:00 GMT"),
         ("accept", "text/html, Text/Event-Stream;q=0.9"),
         ("sec-fetch-mode", "navigate"),
-        ("content-type", "application/grpc+proto"),
-        ("content-type", "application/grpc-web"),
         ("upgrade", "websocket"),
         ("connection", "keep-alive, Upgrade"),
     ] {

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use http::HeaderMap;
 use tokio::time::sleep;
 use tracing::warn;
@@ -23,18 +23,23 @@ const PAUSE: Duration = Duration::from_millis(250);
 // === impl Status ===
 
 impl Status {
-    /// The body of an operation's response, between what is put before and after it.
+    /// The body of an operation's response without its first bytes, between what is put before and after it.
     pub(crate) fn body(
         &self,
         id: OperationId,
         content: StoredContent,
+        skip: usize,
         [before, after]: [Bytes; 2],
         trailers: Option<HeaderMap>,
     ) -> StoredBody {
         match content {
-            StoredContent::Whole(bytes) => StoredBody::new([before, bytes, after], trailers),
+            StoredContent::Whole(mut bytes) => {
+                bytes.advance(skip.min(bytes.len()));
+                StoredBody::new([before, bytes, after], trailers)
+            }
             StoredContent::Parts { count, length, digest } => {
-                let parts = Parts::new(source(&self.store, Key::of(id)), count, length, digest);
+                let source = source(&self.store, Key::of(id));
+                let parts = Parts::new(source, count, length, digest).without(skip);
                 StoredBody::in_parts([before, after], parts, trailers)
             }
         }

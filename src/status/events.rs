@@ -16,10 +16,11 @@ use super::{
 };
 use crate::{
     body::StoredBody,
-    dialect::{Command, Links, Problem, Resource},
+    dialect::{Asked, Command, Links, Problem, Resource, VoiceId},
     hub::Watcher,
     operation::{Key, OperationId, Snapshot},
     principal::{Principal, Share},
+    request::RequestHead,
 };
 
 /// How long nothing is said at most.
@@ -43,6 +44,7 @@ const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering")
 /// One who watches.
 struct Watch {
     status: Arc<Status>,
+    voice: VoiceId,
     id: OperationId,
     who: Option<Principal>,
     links: Links,
@@ -78,6 +80,7 @@ impl Status {
     /// The answer to a request to be told of each change.
     pub(super) async fn watch(
         self: Arc<Self>,
+        voice: VoiceId,
         subject: Subject<'_>,
         links: Links,
         request: &Parts,
@@ -101,8 +104,9 @@ impl Status {
             }
         };
         let operation = self.timed(read?);
-        let Some(document) = self.dialect.document(&operation, &links) else {
-            return Ok(self.tell(Resource::Status, Command::Get, &operation, &links, request));
+        let asked = Asked::new(RequestHead::from(request), Resource::Status, Command::Get);
+        let Some(document) = self.voices.get(voice).dialect.document(&operation, &links) else {
+            return Ok(self.tell(voice, &asked, &operation, &links));
         };
         let mark = finish::mark(&operation);
         let is_known = request.headers.get(LAST_EVENT_ID).is_some_and(|known| *known == *mark);
@@ -123,6 +127,7 @@ impl Status {
                 let times = Times::from(Instant::now());
                 let watch = Watch {
                     status: self,
+                    voice,
                     id,
                     who,
                     links,
@@ -139,7 +144,7 @@ impl Status {
             None if request.method == Method::HEAD => {
                 stream_of(StoredBody::live(StreamBody::new(stream::empty())))
             }
-            None => self.tell(Resource::Status, Command::Get, &operation, &links, request),
+            None => self.tell(voice, &asked, &operation, &links),
         })
     }
 }
@@ -199,7 +204,8 @@ impl Watch {
             None if self.known == mark => return None,
             None => Kind::Status,
         };
-        let document = self.status.dialect.document(operation, &self.links)?;
+        let document =
+            self.status.voices.get(self.voice).dialect.document(operation, &self.links)?;
         let event = event(kind, &mark, &document);
         self.known = mark;
         if kind == Kind::End {

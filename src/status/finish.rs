@@ -1,13 +1,13 @@
 //! From a dialect's reply to the response that is sent.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 
 use super::Status;
 use crate::{
     body::StoredBody,
-    dialect::{Patch, Problem, Reply},
-    operation::{Failure, OperationId, Outcome, Snapshot, StoredResponse},
+    dialect::{Patch, Problem, Reply, Voice},
+    operation::{OperationId, Outcome, Snapshot, StoredResponse},
 };
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
@@ -18,14 +18,22 @@ const VARY: HeaderValue = HeaderValue::from_static("Accept, Authorization, Cooki
 const WEAK: &str = "W/";
 
 /// The response that a reply about `operation` stands for.
-pub(super) fn reply(status: &Status, reply: Reply, operation: &Snapshot) -> Response<StoredBody> {
+pub(super) fn reply(
+    status: &Status,
+    voice: &Voice,
+    reply: Reply,
+    operation: &Snapshot,
+) -> Response<StoredBody> {
     match (reply, operation.outcome()) {
         (Reply::Replay(patch), Some(Outcome::Response(stored))) => {
             replay(status, operation.id, (**stored).clone(), patch)
         }
-        (Reply::Replay(_), Some(Outcome::Failure(failure))) => failed(status, operation, *failure),
+        (Reply::Replay(_), Some(Outcome::Failure(failure))) => {
+            let problem = Problem::Failed { id: operation.id, failure: *failure };
+            message(voice.dialect.error(&problem))
+        }
         // Only a faulty dialect replays what has not ended; nothing is known to be told.
-        (Reply::Replay(_), None) => status.error(Problem::Unknown),
+        (Reply::Replay(_), None) => message(voice.dialect.error(&Problem::Unknown)),
         (reply @ Reply::Message(..), _) => message(reply),
     }
 }
@@ -61,10 +69,6 @@ pub(super) fn own(status: StatusCode, body: StoredBody) -> Response<StoredBody> 
     response
 }
 
-fn failed(status: &Status, operation: &Snapshot, failure: Failure) -> Response<StoredBody> {
-    status.error(Problem::Failed { id: operation.id, failure })
-}
-
 fn replay(
     answering: &Status,
     id: OperationId,
@@ -83,7 +87,8 @@ fn replay(
             Some(all)
         }
     };
-    if trailers.is_some() || !patch.prefix.is_empty() || !patch.suffix.is_empty() {
+    let is_whole = patch.skip == 0 && patch.prefix.is_empty() && patch.suffix.is_empty();
+    if trailers.is_some() || !is_whole {
         headers.remove(header::CONTENT_LENGTH);
     }
     let status = patch.status.unwrap_or(status);
@@ -93,7 +98,7 @@ fn replay(
     }
     replace(&mut headers, patch.set);
     headers.insert(header::CACHE_CONTROL, NO_STORE);
-    let body = answering.body(id, body, [patch.prefix, patch.suffix], trailers);
+    let body = answering.body(id, body, patch.skip, [patch.prefix, patch.suffix], trailers);
     let mut response = Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = headers;
@@ -112,7 +117,7 @@ fn replace(headers: &mut HeaderMap, fields: HeaderMap) {
 /// (RFC 9110, section 13.1.2).
 pub(super) fn conditional(
     operation: &Snapshot,
-    request: &Parts,
+    request: &HeaderMap,
     mut response: Response<StoredBody>,
 ) -> Response<StoredBody> {
     // A precondition is about a successful answer (RFC 9110, section 13.2.1).
@@ -122,7 +127,7 @@ pub(super) fn conditional(
     let etag = etag(operation);
     // All tags that we make are weak; clients may compare them as if they were not.
     let tag = &etag.as_bytes()[WEAK.len()..];
-    let known = request.headers.get_all(header::IF_NONE_MATCH).iter().any(|value| {
+    let known = request.get_all(header::IF_NONE_MATCH).iter().any(|value| {
         value.to_str().is_ok_and(|list| {
             list.split(',').map(str::trim).any(|known| {
                 known == "*" || known.strip_prefix(WEAK).unwrap_or(known).as_bytes() == tag

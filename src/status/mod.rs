@@ -17,7 +17,7 @@ mod service;
 
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
-use http::{HeaderMap, HeaderName, Request, Response, request::Parts};
+use http::{HeaderName, Request, Response, request::Parts};
 use http_body::Body;
 use tokio::time::Instant;
 use tracing::{Instrument, Span, warn};
@@ -26,11 +26,11 @@ use self::{accept::Form, pace::Asker};
 pub(crate) use self::{hearing::Hearing, pace::Pace};
 pub use self::{page::StatusPage, service::StatusService};
 use crate::{
-    body::{StoredBody, discard},
+    body::{StoredBody, discard, receive},
     clock::unix_now,
     dialect::{
-        Command, Dialect, Links, Mount, Patch, Preference, Problem, PublicBase, RESPOND_ASYNC,
-        Reply, Resource, Route, STORED,
+        Asked, Command, Enclosed, Links, Preference, Problem, PublicBase, Reply, Resource, Route,
+        Voice, VoiceId, Voices,
     },
     estimate::Estimates,
     hub::Hub,
@@ -49,9 +49,7 @@ pub(crate) struct Status {
     pub(crate) store: BoundedStore,
     pub(crate) reads: JoinedReads,
     pub(crate) hub: Arc<Hub>,
-    pub(crate) dialect: Arc<dyn Dialect>,
-    pub(crate) mount: Mount,
-    pub(crate) links: Links,
+    pub(crate) voices: Voices,
     /// What stands before the references of one caller.
     pub(crate) public_base_from: Option<PublicBaseFrom>,
     pub(crate) max_wait: Duration,
@@ -84,9 +82,9 @@ type Read = Result<Snapshot, Problem>;
 // === impl Status ===
 
 impl Status {
-    /// What the request asks of an operation; `None` if it is for the service.
-    pub(crate) fn route(&self, request: &RequestHead<'_>) -> Option<Route> {
-        self.dialect.route(&self.mount, request)
+    /// What the request asks of an operation, and in which dialect; `None` if it is for the service.
+    pub(crate) fn route(&self, request: &RequestHead<'_>) -> Option<(VoiceId, Route)> {
+        self.voices.route(request)
     }
 
     /// Who is asking, if that is known.
@@ -98,68 +96,92 @@ impl Status {
     /// The answer to a call that was accepted.
     pub(crate) fn accepted(
         &self,
+        voice: VoiceId,
         operation: &Snapshot,
         applied: Preference,
         public: Option<&PublicBase>,
     ) -> Response<StoredBody> {
+        let voice = self.voices.get(voice);
         let operation = self.timed(operation.clone());
-        let links = self.links_of(&operation, public);
-        let reply = self.dialect.accepted(&operation, applied, &links);
-        finish::reply(self, reply, &operation)
+        let links = self.links_of(voice, &operation, public);
+        let reply = voice.dialect.accepted(&operation, applied, &links);
+        finish::reply(self, voice, reply, &operation)
     }
 
-    /// The end of an operation, as the response to a call that stands for the same.
-    pub(crate) fn response(&self, operation: &Snapshot) -> Response<StoredBody> {
-        let set = HeaderMap::from_iter([(RESPOND_ASYNC, STORED)]);
-        let patch = Patch { set, ..Patch::default() };
-        finish::reply(self, Reply::Replay(patch), operation)
-    }
-
-    /// The answer to a late call that cannot be accepted.
-    pub(crate) fn refused(&self) -> Response<StoredBody> {
-        self.error(Problem::Refused)
+    /// The end of an operation, as the response to a call.
+    pub(crate) fn response(
+        &self,
+        voice: VoiceId,
+        operation: &Snapshot,
+        public: Option<&PublicBase>,
+    ) -> Response<StoredBody> {
+        let voice = self.voices.get(voice);
+        let links = self.links_of(voice, operation, public);
+        let reply = voice.dialect.replayed(operation, &links);
+        finish::reply(self, voice, reply, operation)
     }
 
     /// The answer to a request for an operation, which is received to its end before.
     pub(crate) async fn answer<B: Body>(
         self: Arc<Self>,
+        voice: VoiceId,
         route: Route,
         request: Request<B>,
     ) -> Response<StoredBody> {
         let (request, body) = request.into_parts();
-        if !body.is_end_stream() {
-            discard(body, &request.headers).await;
-        }
+        let (route, query) = match route {
+            Route::InBody { limit } => {
+                let dialect = &self.voices.get(voice).dialect;
+                let Enclosed { route, query } = match receive(body, limit).await {
+                    Some(body) => dialect.read(&RequestHead::from(&request), &body),
+                    None => Route::Refused(Problem::Malformed).into(),
+                };
+                (route, query.map(Cow::Owned))
+            }
+            route => {
+                if !body.is_end_stream() {
+                    discard(body, &request.headers).await;
+                }
+                (route, request.uri.query().map(Cow::Borrowed))
+            }
+        };
         let span = match route {
             Route::Follow { id, .. } | Route::Operation { id, .. } => observability::poll_span(id),
-            Route::NotAllowed { .. } => Span::none(),
+            Route::InBody { .. } | Route::Refused(_) => Span::none(),
         };
-        let response = match self.admitted(route, &request).instrument(span).await {
-            Ok(response) => response,
-            Err(problem) => self.error(problem),
-        };
+        let response =
+            match self.admitted(voice, route, query.as_deref(), &request).instrument(span).await {
+                Ok(response) => response,
+                Err(problem) => self.error(voice, problem),
+            };
         finish::for_method(&request.method, finish::unreferred(response))
     }
 
     /// The answer, if the URL lets its holder ask for it.
     async fn admitted(
         self: &Arc<Self>,
+        voice: VoiceId,
         route: Route,
+        query: Option<&str>,
         request: &Parts,
     ) -> Result<Response<StoredBody>, Problem> {
         let wait = Preference::from_headers(&request.headers).wait;
         match route {
-            Route::NotAllowed { allow } => Err(Problem::NotAllowed { allow }),
+            Route::Refused(problem) => Err(problem),
+            Route::InBody { .. } => Err(Problem::Malformed),
             Route::Follow { id, hop } => {
-                let links = self.links_for(id, Command::Get, request)?;
+                let links = self.links_for(voice, id, Command::Get, query, request)?;
                 let who = self.hear(&RequestHead::from(request));
-                self.follow(Subject { id, who: who.as_ref() }, hop, wait, &links).await
+                let subject = Subject { id, who: who.as_ref() };
+                self.follow(voice, subject, hop, wait, &links, request).await
             }
-            Route::Operation { command: Command::Cancel, .. } if self.is_forged(request) => {
+            Route::Operation { command, .. }
+                if !command.is_reading() && self.is_forged(request) =>
+            {
                 Err(Problem::CrossSite)
             }
             Route::Operation { id, resource, command } => {
-                let links = self.links_for(id, command, request)?;
+                let links = self.links_for(voice, id, command, query, request)?;
                 let who = self.hear(&RequestHead::from(request));
                 let subject = Subject { id, who: who.as_ref() };
                 let form = match (resource, command) {
@@ -167,10 +189,16 @@ impl Status {
                     _ => Form::Document,
                 };
                 if form == Form::Events {
-                    return Arc::clone(self).watch(subject, links.into_owned(), request).await;
+                    return Arc::clone(self)
+                        .watch(voice, subject, links.into_owned(), request)
+                        .await;
                 }
+                let wait = match command {
+                    Command::Wait(wait) => Some(wait),
+                    _ => wait,
+                };
                 let read = match command {
-                    Command::Get => {
+                    Command::Get | Command::Wait(_) => {
                         // The page asks by itself, as often as something changes.
                         let asker = match (form, self.page) {
                             (Form::Page, StatusPage::Offered) => None,
@@ -179,30 +207,31 @@ impl Status {
                         self.wait(subject, wait.unwrap_or_default(), asker).await.0
                     }
                     Command::Cancel => self.cancel(subject).await,
+                    Command::Dismiss => self.dismiss(subject).await,
+                    Command::Forget => self.forget(subject).await,
                 };
                 let operation = self.timed(read?);
-                if form == Form::Page && self.shows(&operation) {
-                    let verdict = operation.outcome().map(|outcome| self.dialect.verdict(outcome));
+                if form == Form::Page && self.shows(voice, &operation) {
+                    let dialect = &self.voices.get(voice).dialect;
+                    let verdict = operation.outcome().map(|outcome| dialect.verdict(outcome));
                     return Ok(page::response(&operation, verdict, &links, unix_now()));
                 }
-                Ok(self.tell(resource, command, &operation, &links, request))
+                let asked = Asked::new(RequestHead::from(request), resource, command);
+                Ok(self.tell(voice, &asked, &operation, &links))
             }
         }
     }
 
     /// The references for the caller of an operation, who may do all that can be done with it.
-    fn links_of(&self, operation: &Snapshot, public: Option<&PublicBase>) -> Cow<'_, Links> {
+    fn links_of<'a>(
+        &self,
+        voice: &'a Voice,
+        operation: &Snapshot,
+        public: Option<&PublicBase>,
+    ) -> Cow<'a, Links> {
         let sign =
             |ring: &KeyRing| ring.sign_for_caller(operation.id.as_bytes(), operation.created);
-        self.signed(public, self.ring.as_ref().map(sign))
-    }
-
-    /// The references of a caller, signed if there is a signature.
-    fn signed(&self, public: Option<&PublicBase>, signature: Option<Signature>) -> Cow<'_, Links> {
-        match public {
-            None => self.links.signed(signature),
-            Some(public) => Cow::Owned(public.links(&self.mount).signed(signature).into_owned()),
-        }
+        signed(voice, public, self.ring.as_ref().map(sign))
     }
 
     /// What this caller has to put before the base path, if that is not the same for all.
@@ -215,19 +244,22 @@ impl Status {
     /// that is not enough. Nothing but the request is looked at, so a made-up URL costs no reading.
     fn links_for(
         &self,
+        voice: VoiceId,
         id: OperationId,
         command: Command,
+        query: Option<&str>,
         request: &Parts,
     ) -> Result<Cow<'_, Links>, Problem> {
+        let voice = self.voices.get(voice);
         let public = self.public_base(&RequestHead::from(request));
-        let Some(ring) = &self.ring else { return Ok(self.signed(public.as_ref(), None)) };
-        let needed = match command {
-            Command::Get => Verbs::Read,
-            Command::Cancel => Verbs::Cancel,
+        let Some(ring) = &self.ring else { return Ok(signed(voice, public.as_ref(), None)) };
+        let needed = match command.is_reading() {
+            true => Verbs::Read,
+            false => Verbs::Cancel,
         };
-        let signature = ring.verify(id.as_bytes(), request.uri.query(), needed, unix_now());
+        let signature = ring.verify(id.as_bytes(), query, needed, unix_now());
         signature
-            .map(|signature| self.signed(public.as_ref(), Some(signature)))
+            .map(|signature| signed(voice, public.as_ref(), Some(signature)))
             .ok_or(Problem::Unknown)
     }
 
@@ -244,18 +276,18 @@ impl Status {
 
     fn tell(
         &self,
-        resource: Resource,
-        command: Command,
+        voice: VoiceId,
+        asked: &Asked<'_>,
         operation: &Snapshot,
         links: &Links,
-        request: &Parts,
     ) -> Response<StoredBody> {
-        let reply = self.dialect.poll(resource, command, operation, links);
+        let voice = self.voices.get(voice);
+        let reply = voice.dialect.poll(asked, operation, links);
         let is_document = matches!(reply, Reply::Message(..));
-        let response = finish::reply(self, reply, operation);
-        match (resource, command) {
+        let response = finish::reply(self, voice, reply, operation);
+        match (asked.resource, asked.command) {
             (Resource::Status, Command::Get) if is_document => {
-                finish::conditional(operation, request, response)
+                finish::conditional(operation, asked.request.headers, response)
             }
             (Resource::Status | Resource::Result, _) => response,
         }
@@ -270,8 +302,9 @@ impl Status {
     }
 
     /// Whether there is a page of the operation.
-    fn shows(&self, operation: &Snapshot) -> bool {
-        self.page == StatusPage::Offered && self.dialect.document(operation, &self.links).is_some()
+    fn shows(&self, voice: VoiceId, operation: &Snapshot) -> bool {
+        let Voice { dialect, links, .. } = self.voices.get(voice);
+        self.page == StatusPage::Offered && dialect.document(operation, links).is_some()
     }
 
     /// The operation, and when to ask for it again.
@@ -332,14 +365,35 @@ impl Status {
         subject.understand(read)
     }
 
-    pub(crate) fn error(&self, problem: Problem) -> Response<StoredBody> {
-        finish::message(self.dialect.error(&problem))
+    /// Has the operation cancelled, and reads what has become of it; or forgets it, if it has ended.
+    async fn dismiss(&self, subject: Subject<'_>) -> Read {
+        match self.get(subject).await?.outcome() {
+            None => self.cancel(subject).await,
+            Some(_) => self.forget(subject).await,
+        }
+    }
+
+    /// Forgets the operation, if it has ended, and tells what it was.
+    async fn forget(&self, subject: Subject<'_>) -> Read {
+        let operation = self.get(subject).await?;
+        if operation.outcome().is_some() {
+            let key = Key::of(subject.id);
+            self.store.forget(key).await.map_err(|error| {
+                warn!(operation = %key, %error, "an operation could not be forgotten");
+                Problem::StoreUnavailable
+            })?;
+        }
+        Ok(operation)
+    }
+
+    pub(crate) fn error(&self, voice: VoiceId, problem: Problem) -> Response<StoredBody> {
+        finish::message(self.voices.get(voice).dialect.error(&problem))
     }
 }
 
 impl fmt::Debug for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Status").field("links", &self.links).finish_non_exhaustive()
+        f.debug_struct("Status").field("voices", &self.voices).finish_non_exhaustive()
     }
 }
 
@@ -371,6 +425,18 @@ impl Subject<'_> {
                 }
             },
         }
+    }
+}
+
+/// The references of a caller, signed if there is a signature.
+fn signed<'a>(
+    voice: &'a Voice,
+    public: Option<&PublicBase>,
+    signature: Option<Signature>,
+) -> Cow<'a, Links> {
+    match public {
+        None => voice.links.signed(signature),
+        Some(public) => Cow::Owned(voice.links_from(public).signed(signature).into_owned()),
     }
 }
 

@@ -13,7 +13,7 @@ use tower_service::Service;
 use super::Status;
 use crate::{
     body::StoredBody,
-    dialect::{Mount, Problem},
+    dialect::{Mount, Problem, Voice, VoiceId},
     request::RequestHead,
 };
 
@@ -66,11 +66,16 @@ where
     fn call(&mut self, request: Request<B>) -> Answer {
         let status = Arc::clone(&self.status);
         let head = RequestHead::from(&request);
-        let route = status.route(&head).or_else(|| status.dialect.route(&Mount::new(""), &head));
-        match route {
-            Some(route) => Box::pin(async move { Ok(status.answer(route, request).await) }),
+        // Routers may have taken the base path off.
+        let bare = |rest: &Voice| rest.dialect.route(&Mount::new(""), &head);
+        let rest = VoiceId::REST;
+        let route = status.route(&head);
+        match route.or_else(|| Some((rest, bare(status.voices.get(rest))?))) {
+            Some((voice, route)) => {
+                Box::pin(async move { Ok(status.answer(voice, route, request).await) })
+            }
             None => {
-                let unknown: Ready<_> = ready(Ok(status.error(Problem::Unknown)));
+                let unknown: Ready<_> = ready(Ok(status.error(rest, Problem::Unknown)));
                 Box::pin(unknown)
             }
         }

@@ -9,8 +9,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, hea
 
 use self::document::Page;
 use super::{
-    Command, Dialect, Hop, Links, Mount, PENDING, Patch, Preference, Problem, RESPOND_ASYNC, Reply,
-    Resource, Route, STORED, UNAVAILABLE,
+    Asked, Command, Dialect, Hop, Links, Mount, PENDING, Patch, Preference, Problem, RESPOND_ASYNC,
+    Reply, Resource, Route, STORED, UNAVAILABLE,
 };
 use crate::{
     operation::{Outcome, Snapshot, State},
@@ -264,14 +264,14 @@ impl Dialect for StandardDialect {
         let command = match (request.method, hop) {
             (&Method::OPTIONS, _) => return None,
             (&Method::TRACE | &Method::CONNECT, _) => {
-                return Some(Route::NotAllowed { allow: ALLOW });
+                return Some(Route::not_allowed(ALLOW));
             }
             // Some clients, such as `curl -X`, repeat the method of the call. So a DELETE here cancels
             // nothing: it is the call's own, and its caller wants that done.
             (_, Some(hop)) => return Some(Route::Follow { id, hop }),
             (&Method::GET | &Method::HEAD, None) => Command::Get,
             (&Method::DELETE, None) => Command::Cancel,
-            (_, None) => return Some(Route::NotAllowed { allow: ALLOW }),
+            (_, None) => return Some(Route::not_allowed(ALLOW)),
         };
         Some(Route::Operation { id, resource, command })
     }
@@ -298,23 +298,16 @@ impl Dialect for StandardDialect {
         Reply::message(response)
     }
 
-    fn poll(
-        &self,
-        resource: Resource,
-        command: Command,
-        operation: &Snapshot,
-        links: &Links,
-    ) -> Reply {
-        let status = match (command, operation.outcome()) {
-            (Command::Get, Some(outcome)) => {
-                return self.ended(resource, operation, outcome, links);
-            }
-            (Command::Get, None) => self.pending_status(resource),
-            (Command::Cancel, None) => StatusCode::ACCEPTED,
-            (Command::Cancel, Some(_)) => StatusCode::OK,
+    fn poll(&self, asked: &Asked<'_>, operation: &Snapshot, links: &Links) -> Reply {
+        let resource = asked.resource;
+        let status = match (asked.command.is_reading(), operation.outcome()) {
+            (true, Some(outcome)) => return self.ended(resource, operation, outcome, links),
+            (true, None) => self.pending_status(resource),
+            (false, None) => StatusCode::ACCEPTED,
+            (false, Some(_)) => StatusCode::OK,
         };
-        Reply::message(match (resource, command) {
-            (Resource::Status, Command::Get) => varying(self.answer(status, operation, links)),
+        Reply::message(match (resource, asked.command.is_reading()) {
+            (Resource::Status, true) => varying(self.answer(status, operation, links)),
             (Resource::Status | Resource::Result, _) => self.answer(status, operation, links),
         })
     }
@@ -347,6 +340,8 @@ impl Dialect for StandardDialect {
                 headers.insert(RESPOND_ASYNC, STORED);
             }
             Problem::Unknown
+            | Problem::Unsupported
+            | Problem::Malformed
             | Problem::Corrupt { .. }
             | Problem::InvalidKey
             | Problem::KeyReused
