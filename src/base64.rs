@@ -13,7 +13,6 @@ pub(crate) fn encode<const CHARACTERS: usize>(bytes: &[u8]) -> [u8; CHARACTERS] 
 }
 
 /// Writes `bytes` in base64 without padding.
-#[cfg(feature = "client")]
 pub(crate) fn encode_standard(bytes: &[u8]) -> String {
     let characters = (bytes.len() * 8).div_ceil(BITS);
     let standard = |index| match character(bytes, index) {
@@ -26,7 +25,6 @@ pub(crate) fn encode_standard(bytes: &[u8]) -> String {
 
 /// Reads base64 with or without padding. What else would be refused, bits at the end that stand for
 /// nothing, is not looked at: others wrote it.
-#[cfg(feature = "client")]
 pub(crate) fn decode_standard(text: &[u8]) -> Option<Vec<u8>> {
     let text = match text {
         [text @ .., b'=', b'='] | [text @ .., b'='] => text,
@@ -119,7 +117,6 @@ mod tests {
         }
     }
 
-    #[cfg(feature = "client")]
     #[test]
     fn metadata_of_grpc_is_read_with_and_without_padding() {
         for (bytes, text) in

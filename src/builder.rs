@@ -201,6 +201,16 @@ impl<M> Builder<M> {
     }
 }
 
+/// Whether it is the path of a gRPC method, such as `/package.Service/Method`.
+fn is_method(path: &str) -> bool {
+    let is_name = |name: &str| {
+        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"._".contains(&byte);
+        !name.is_empty() && name.bytes().all(is_part)
+    };
+    let names = path.strip_prefix('/').and_then(|path| path.split_once('/'));
+    names.is_some_and(|(service, method)| is_name(service) && is_name(method))
+}
+
 /// All dialects, which agree on what they speak of, and can say where operations are.
 fn voices(
     rest: Arc<dyn Dialect>,
@@ -224,7 +234,11 @@ fn voices(
                     .filter(|checked| !checked.is_empty())
                     .ok_or(ConfigError::Prefix(prefix))?,
             ),
-            calls => calls,
+            Calls::Grpc(methods) => match methods.iter().find(|method| !is_method(method)) {
+                Some(method) => return Err(ConfigError::Method(method.clone())),
+                None => Calls::Grpc(methods),
+            },
+            Calls::Rest => Calls::Rest,
         };
         found.push(voice(calls, dialect)?);
     }

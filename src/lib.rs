@@ -206,7 +206,6 @@ mod operation;
 pub mod policy;
 mod preference;
 mod principal;
-#[cfg(feature = "client")]
 mod proto;
 mod replay;
 mod request;

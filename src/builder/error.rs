@@ -12,6 +12,8 @@ pub enum ConfigError {
     PublicBase(String),
     /// The path below which a dialect is spoken is none.
     Prefix(String),
+    /// It is not the path of a gRPC method.
+    Method(String),
     /// There are more than 64 dialects.
     Dialects(usize),
     /// A dialect's clients can follow only absolute references, and there is no
@@ -37,6 +39,9 @@ impl fmt::Display for ConfigError {
             ),
             Self::Prefix(path) => {
                 write!(f, "{path:?} is not a path such as \"/fhir\", below which a dialect is spoken")
+            }
+            Self::Method(path) => {
+                write!(f, "{path:?} is not a method such as \"/package.Service/Method\"")
             }
             Self::Dialects(count) => write!(f, "{count} dialects are more than 64"),
             Self::RelativeReferences => f.write_str(

@@ -6,7 +6,7 @@ use http::{Method, uri::PathAndQuery};
 
 use super::Builder;
 use crate::{
-    dialect::{Calls, Dialect, PublicBase},
+    dialect::{Calls, Dialect, GrpcDialect, PublicBase},
     guard::Routes,
     principal::Principal,
     request::RequestHead,
@@ -80,6 +80,14 @@ impl<M> Builder<M> {
     /// ```
     pub fn dialect_below(mut self, path: impl Into<String>, dialect: impl Dialect) -> Self {
         self.dialects.push((Calls::Below(path.into()), Arc::new(dialect)));
+        self
+    }
+
+    /// Which gRPC methods are deferred, and how; by default none, and nothing is answered for operations over
+    /// gRPC. Takes the place of an earlier one. See [`GrpcDialect`].
+    pub fn grpc(mut self, dialect: GrpcDialect) -> Self {
+        self.dialects.retain(|(calls, _)| !matches!(calls, Calls::Grpc(_)));
+        self.dialects.push((Calls::Grpc(dialect.methods()), Arc::new(dialect)));
         self
     }
 

@@ -65,6 +65,7 @@ use crate::{
 };
 
 mod address;
+mod grpc;
 mod hop;
 mod json;
 mod links;
@@ -76,6 +77,7 @@ mod voice;
 
 pub use self::{
     address::PublicBase,
+    grpc::GrpcDialect,
     hop::Hop,
     links::{Links, Mount},
     problem::Problem,

@@ -4,16 +4,22 @@ use bytes::{BufMut, Bytes, BytesMut};
 use http::HeaderValue;
 
 /// What stands before a message: whether it is compressed, and its length.
-const PREFIX: usize = 5;
+pub(crate) const PREFIX: usize = 5;
 
 /// A message as a body carries it, uncompressed.
 pub(crate) fn frame(message: &[u8]) -> Bytes {
-    let length = u32::try_from(message.len()).expect("a message is at most 4 GiB");
+    begin(message, 0).expect("a message is at most 4 GiB")
+}
+
+/// A body with a message that begins with these bytes, and has `more` after them. `None` if that is more than a
+/// message can hold.
+pub(super) fn begin(message: &[u8], more: u64) -> Option<Bytes> {
+    let length = u32::try_from(message.len() as u64 + more).ok()?;
     let mut framed = BytesMut::with_capacity(PREFIX + message.len());
     framed.put_u8(0);
     framed.put_u32(length);
     framed.extend_from_slice(message);
-    framed.freeze()
+    Some(framed.freeze())
 }
 
 /// The message of a body that holds one, uncompressed, and nothing else.

@@ -8,9 +8,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use self::wire::{Value, put_bytes, put_message, put_number};
+use self::{
+    frame::begin,
+    wire::{Value, put_bytes, put_length, put_message, put_number},
+};
 pub(crate) use self::{
-    frame::{escape, frame, unescape, unframe},
+    frame::{PREFIX, escape, frame, unescape, unframe},
     wire::{Malformed, Message},
 };
 
@@ -65,6 +68,10 @@ pub(crate) struct OperationRequest {
 #[derive(Default)]
 struct Span(Duration);
 
+/// `google.protobuf.Empty`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Empty;
+
 /// What stands before a message's name in the `type_url` of an [`Any`].
 const TYPES: &str = "type.googleapis.com/";
 /// How many details of a [`Status`] are read.
@@ -83,14 +90,20 @@ impl Named for RetryInfo {
     const NAME: &str = "google.rpc.RetryInfo";
 }
 
+/// The `type_url` of the message with this full name.
+pub(crate) fn type_url(name: &str) -> String {
+    format!("{TYPES}{name}")
+}
+
 // === impl Any ===
 
 impl Any {
     pub(crate) fn pack<M: Named>(message: &M) -> Self {
-        Self { type_url: format!("{TYPES}{}", M::NAME), value: message.encode() }
+        Self { type_url: type_url(M::NAME), value: message.encode() }
     }
 
     /// The message, if it is one of this type.
+    #[cfg(feature = "client")]
     pub(crate) fn unpack<M: Named>(&self) -> Option<M> {
         let (_, name) = self.type_url.rsplit_once('/')?;
         if name != M::NAME {
@@ -118,6 +131,7 @@ impl Message for Any {
 
 // === impl Status ===
 
+#[cfg(feature = "client")]
 impl Status {
     /// The first detail of this type.
     pub(crate) fn detail<M: Named>(&self) -> Option<M> {
@@ -147,6 +161,22 @@ impl Message for Status {
 }
 
 // === impl Operation ===
+
+impl Operation {
+    /// A body with the operation called `name`, which is done, up to its response's bytes: after it come
+    /// `length` bytes, the response's, and nothing else. `None` if that is more than a message can hold.
+    pub(crate) fn before_response(name: &str, type_url: &str, length: u64) -> Option<Bytes> {
+        let done = Self { name: name.to_owned(), done: true, ..Self::default() };
+        let mut any = Vec::new();
+        put_bytes(type_url.as_bytes(), 1, &mut any);
+        put_length(length, 2, &mut any);
+        let mut message = Vec::new();
+        done.write(&mut message);
+        put_length(any.len() as u64 + length, 5, &mut message);
+        message.extend_from_slice(&any);
+        begin(&message, length)
+    }
+}
 
 impl Message for Operation {
     fn write(&self, out: &mut Vec<u8>) {
@@ -208,6 +238,16 @@ impl Message for OperationRequest {
             2 => self.timeout = Some(value.message::<Span>()?.0),
             _ => {}
         }
+        Ok(())
+    }
+}
+
+// === impl Empty ===
+
+impl Message for Empty {
+    fn write(&self, _: &mut Vec<u8>) {}
+
+    fn read(&mut self, _: u64, _: Value) -> Result<(), Malformed> {
         Ok(())
     }
 }

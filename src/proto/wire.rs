@@ -132,8 +132,7 @@ pub(super) fn put_number(number: u64, field: u64, out: &mut Vec<u8>) {
 /// Bytes or a text, unless they are empty.
 pub(super) fn put_bytes(bytes: &[u8], field: u64, out: &mut Vec<u8>) {
     if !bytes.is_empty() {
-        put_varint(field << 3 | LENGTH, out);
-        put_varint(bytes.len() as u64, out);
+        put_length(bytes.len() as u64, field, out);
         out.extend_from_slice(bytes);
     }
 }
@@ -141,9 +140,14 @@ pub(super) fn put_bytes(bytes: &[u8], field: u64, out: &mut Vec<u8>) {
 /// A message, which may be empty.
 pub(super) fn put_message(message: &impl Message, field: u64, out: &mut Vec<u8>) {
     let bytes = message.encode();
-    put_varint(field << 3 | LENGTH, out);
-    put_varint(bytes.len() as u64, out);
+    put_length(bytes.len() as u64, field, out);
     out.extend_from_slice(&bytes);
+}
+
+/// What stands before bytes, a text or a message.
+pub(super) fn put_length(length: u64, field: u64, out: &mut Vec<u8>) {
+    put_varint(field << 3 | LENGTH, out);
+    put_varint(length, out);
 }
 
 fn put_varint(mut number: u64, out: &mut Vec<u8>) {
