@@ -17,6 +17,7 @@
 
 pub mod calls;
 mod forwarded;
+pub mod grpc;
 mod headers;
 pub mod metrics;
 pub mod options;

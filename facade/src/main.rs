@@ -29,6 +29,9 @@ const LAST_GRACE: Duration = Duration::from_secs(1);
 #[tokio::main]
 async fn main() -> ExitCode {
     let options = Options::parse();
+    if let Err(error) = options.check() {
+        Options::command().error(ErrorKind::ValueValidation, error).exit();
+    }
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use http::{HeaderName, Method};
-use tower_respond_async::dialect::{Complete, Pending, Preference, StandardDialect};
+use tower_respond_async::dialect::{Complete, GrpcDialect, Pending, Preference, StandardDialect};
 use tower_respond_async::store::SharedStore;
 use tower_respond_async::{
     ConfigError, Defer, Deferral, Idempotency, KeyRing, ReplayPolicy, RequestHead,
@@ -15,12 +15,13 @@ use tower_respond_async::{
 };
 
 use crate::calls::Calls;
+use crate::grpc;
 use crate::principal;
 use crate::proxy::Peer;
 use crate::signing;
 use crate::store::{self, Authorities, StoreUrl, StoreUrlParser};
 use crate::trusted::{self, Network, Trusted};
-use crate::upstream::Address;
+use crate::upstream::{Address, Protocol};
 
 /// A reverse proxy that answers slow HTTP calls with 202 Accepted and keeps their response to be
 /// fetched.
@@ -65,6 +66,17 @@ pub struct Options {
     /// and know nothing of 202. Whatever --defer and --methods say; can be given several times
     #[arg(long, value_name = "METHOD:PATH-PREFIX")]
     pub redirect: Vec<Calls>,
+
+    /// A unary gRPC method whose late calls are answered DEADLINE_EXCEEDED, with the operation to ask
+    /// google.longrunning.Operations for in the details; in it the reply is of this type. Needs an h2c://
+    /// upstream. Can be given several times
+    #[arg(long, value_name = "/PACKAGE.SERVICE/METHOD[=PACKAGE.REPLY]")]
+    pub grpc_defer: Vec<grpc::Method>,
+
+    /// A unary gRPC method that returns google.longrunning.Operation to callers (AIP-151), where the upstream
+    /// returns this type. Needs an h2c:// upstream. Can be given several times
+    #[arg(long, value_name = "/PACKAGE.SERVICE/METHOD=PACKAGE.REPLY", value_parser = grpc::Method::with_reply)]
+    pub grpc_lro: Vec<grpc::Method>,
 
     /// Path under which operations are polled
     #[arg(long, value_name = "PATH", default_value = "/operations")]
@@ -268,6 +280,9 @@ impl Options {
             .retention(self.retention)
             .idempotency(self.idempotency.into())
             .dialect(self.dialect());
+        if let Some(methods) = self.grpc() {
+            builder = builder.grpc(methods);
+        }
         builder = match self.redirect.is_empty() {
             true => builder.defer(self.defer.into()).methods(self.methods.iter().cloned()),
             false => builder.policy(self.policy()),
@@ -336,10 +351,49 @@ impl Options {
                 return Deferral::Redirect(after);
             }
             let unasked = defer == DeferOption::Late && methods.contains(request.method);
-            match unasked || Preference::from_headers(request.headers).respond_async {
+            // Only methods that are listed come here.
+            let is_listed = grpc::is_grpc(request.headers);
+            match unasked || is_listed || Preference::from_headers(request.headers).respond_async {
                 true => Deferral::After(after),
                 false => Deferral::Never,
             }
+        }
+    }
+
+    /// The gRPC methods that are listed; `None` if none are.
+    fn grpc(&self) -> Option<GrpcDialect> {
+        let Self { grpc_defer, grpc_lro, .. } = self;
+        if grpc_defer.is_empty() && grpc_lro.is_empty() {
+            return None;
+        }
+        let methods = GrpcDialect::new();
+        let methods = grpc_defer
+            .iter()
+            .fold(methods, |methods, method| methods.defer(&method.path, method.reply()));
+        Some(
+            grpc_lro
+                .iter()
+                .fold(methods, |methods, method| methods.operation(&method.path, method.reply())),
+        )
+    }
+
+    /// Whether the options fit together, as far as that can't be said of each by itself.
+    ///
+    /// # Errors
+    ///
+    /// If they don't.
+    pub fn check(&self) -> Result<(), String> {
+        let listed = self.grpc_defer.iter().chain(&self.grpc_lro);
+        let mut paths: Vec<&str> = listed.map(|method| method.path.as_str()).collect();
+        paths.sort_unstable();
+        if let Some(pair) = paths.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(format!("the gRPC method {} is listed twice", pair[0]));
+        }
+        match (paths.first(), self.upstream.protocol()) {
+            (Some(path), Protocol::Http1) => Err(format!(
+                "the gRPC method {path} needs an upstream that speaks HTTP/2: h2c://host:port",
+            )),
+            _ => Ok(()),
         }
     }
 

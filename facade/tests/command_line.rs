@@ -51,6 +51,10 @@ async fn a_bad_argument_is_named_with_what_is_wrong() {
         ("--redirect", "HEAD:/reports", "HEAD calls are never deferred"),
         ("--redirect", "GET:reports", "doesn't begin with a slash"),
         ("--base-path", "operations", "base"),
+        ("--grpc-defer", "shop.Reports/Build", "expected /package.Service/Method"),
+        ("--grpc-defer", "/shop.Reports/Build=", "is no name of a message"),
+        ("--grpc-lro", "/shop.Reports/Build", "the message that it returns"),
+        ("--grpc-defer", "/shop.Reports/Build", "needs an upstream that speaks HTTP/2: h2c://"),
     ] {
         let upstream = ["--upstream", "http://127.0.0.1:9"];
         let upstream = if option == "--upstream" { &[][..] } else { &upstream };

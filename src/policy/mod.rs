@@ -108,14 +108,14 @@ impl Policy {
             true => Preference::from_headers(request.headers),
             false => Preference::default(),
         };
-        // Methods of gRPC are listed one by one, and have no such field.
         if self.defer == Defer::Asked && !preference.respond_async && !scan.is_grpc {
             return Decision::NEVER;
         }
         let chosen = match &self.choice {
             Choice::Hook(hook) => hook(request),
+            // Methods of gRPC are listed one by one, and have neither that field nor methods of HTTP.
             Choice::Methods(methods)
-                if preference.respond_async || methods.contains(request.method) =>
+                if scan.is_grpc || preference.respond_async || methods.contains(request.method) =>
             {
                 Deferral::After(self.deadline)
             }

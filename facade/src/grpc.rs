@@ -1,0 +1,102 @@
+//! gRPC methods, as `--grpc-defer` and `--grpc-lro` list them: `/package.Service/Method=package.Reply`.
+
+use std::str::FromStr;
+
+use http::{HeaderMap, header::CONTENT_TYPE};
+
+/// A method, and what it returns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Method {
+    /// `/package.Service/Method`.
+    pub path: String,
+    /// The full name of the message, if it is said.
+    pub reply: Option<String>,
+}
+
+// === impl Method ===
+
+impl Method {
+    /// The full name of the message that the method returns; where nobody has said it, one made of the
+    /// method's own.
+    #[must_use]
+    pub fn reply(&self) -> String {
+        match &self.reply {
+            Some(reply) => reply.clone(),
+            None => format!("{}.Reply", self.path.trim_start_matches('/').replace('/', ".")),
+        }
+    }
+
+    /// As [`FromStr`], but the reply has to be there.
+    ///
+    /// # Errors
+    ///
+    /// If it isn't, or if the rest is no method.
+    pub fn with_reply(text: &str) -> Result<Self, String> {
+        let method: Self = text.parse()?;
+        match method.reply {
+            Some(_) => Ok(method),
+            None => Err(format!("expected {text}=package.Reply, the message that it returns")),
+        }
+    }
+}
+
+impl FromStr for Method {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (path, reply) = match text.split_once('=') {
+            Some((path, reply)) => (path, Some(reply)),
+            None => (text, None),
+        };
+        let names = path.strip_prefix('/').and_then(|path| path.split_once('/'));
+        if !names.is_some_and(|(service, method)| is_name(service) && is_name(method)) {
+            return Err("expected /package.Service/Method".to_owned());
+        }
+        match reply {
+            Some(reply) if !is_name(reply) => {
+                Err(format!("`{reply}` is no name of a message, such as package.Reply"))
+            }
+            _ => Ok(Self { path: path.to_owned(), reply: reply.map(str::to_owned) }),
+        }
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    text.split('.').all(|part| {
+        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    })
+}
+
+/// Whether a call is one of gRPC.
+pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes);
+    content_type.is_some_and(|value| value.starts_with(b"application/grpc"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_method_has_a_path_and_may_say_what_it_returns() {
+        let method: Method = "/shop.v1.Reports/Build=shop.v1.Report".parse().unwrap();
+        assert_eq!(method.path, "/shop.v1.Reports/Build");
+        assert_eq!(method.reply(), "shop.v1.Report");
+        let method: Method = "/Reports/Build".parse().unwrap();
+        assert_eq!(method.reply(), "Reports.Build.Reply");
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        for text in ["", "/", "/a", "a/b", "/a/", "//b", "/a/b/c", "/a b/c", "/a./b", "/a/b?c"] {
+            let error = text.parse::<Method>().unwrap_err();
+            assert!(error.contains("expected /package.Service/Method"), "{text}: {error}");
+        }
+        for text in ["/a/b=", "/a/b=.c", "/a/b=c/d", "/a/b=c=d"] {
+            let error = text.parse::<Method>().unwrap_err();
+            assert!(error.contains("is no name of a message"), "{text}: {error}");
+        }
+        let error = Method::with_reply("/a/b").unwrap_err();
+        assert!(error.contains("expected /a/b=package.Reply"), "{error}");
+    }
+}
