@@ -72,6 +72,7 @@ mod links;
 mod problem;
 mod reply;
 mod route;
+mod service_error;
 mod standard;
 mod voice;
 

@@ -210,6 +210,25 @@ async fn an_operation_from_400_has_failed_with_an_error_object() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_the_service_says_of_its_error_stands_in_the_error_object() {
+    for (content_type, body) in [
+        ("application/json", r#"{"error":{"code":"OutOfStock","message":"None left."}}"#),
+        ("application/problem+json", r#"{"code":"OutOfStock","title":"t","detail":"None left."}"#),
+    ] {
+        let answer = move || {
+            let response = Response::builder().status(409).header("content-type", content_type);
+            response.body(Body::from(body)).unwrap()
+        };
+        let app = bare(&RespondAsyncLayer::after(DEADLINE), late(answer));
+        let accepted = accept(&app, "/reports").await;
+        ended().await;
+        let told = get(&app, &accepted.status_url).await;
+        let expected = closed(&accepted, "Failed", "OutOfStock", "None left.");
+        assert_eq!(without_dates(told.json()), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_operation_without_a_response_has_failed_with_an_error_object() {
     let app = bare(&RespondAsyncLayer::after(DEADLINE), |_| async {
         tokio::time::sleep(LATE).await;

@@ -8,6 +8,7 @@ use crate::{
     dialect::{
         Dialect, Links, Problem, Verdict,
         json::{Object, decimal, name},
+        service_error::service_error,
     },
     operation::{Outcome, Snapshot, State},
 };
@@ -155,9 +156,18 @@ fn write_error(outcome: &Outcome, mut error: Object<'_>) {
             error.text(name!("message"), &failure.to_string());
         }
         Outcome::Response(response) => {
-            let reason = response.status.canonical_reason().unwrap_or(response.status.as_str());
-            error.text(name!("code"), response.status.as_str());
-            error.text(name!("message"), &format!("The service answered {reason}."));
+            let said = service_error(response);
+            let status = response.status.as_str();
+            let code = said.as_ref().and_then(|said| said.code.as_deref());
+            error.text(name!("code"), code.unwrap_or(status));
+            let message = said.map_or_else(
+                || {
+                    let reason = response.status.canonical_reason().unwrap_or(status);
+                    format!("The service answered {reason}.")
+                },
+                |said| said.message,
+            );
+            error.text(name!("message"), &message);
         }
     }
     error.end();

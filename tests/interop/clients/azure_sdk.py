@@ -85,8 +85,7 @@ def put_passes(prefix):
 def main():
     which, prefix = sys.argv[1:3]
     polling = {"core": lambda: LROBasePolling(timeout=1), "mgmt": lambda: ARMPolling(timeout=1)}[which]
-    # Whose error document it is: the status document's, of the service's status.
-    cases(which, polling, prefix, "409")
+    cases(which, polling, prefix, "OutOfStock")
     if prefix:
         case(f"{which}: PUT is not deferred", lambda: put_passes(prefix))
 

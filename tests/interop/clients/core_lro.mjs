@@ -44,7 +44,7 @@ const made = async (path) => {
 
 await check("fast", async () => equal((await made(`${prefix}/fast`)).made, "fast"));
 await check("late", async () => equal((await made(`${prefix}/late`)).made, "late"));
-await check("failure", async () => rejects(() => made(`${prefix}/fail`), /failed/i));
+await check("failure", async () => rejects(() => made(`${prefix}/fail`), /OutOfStock.*There is none left/));
 await check("cancel", async () => {
   const { poller, first } = start(`${prefix}/never`);
   const { rawResponse } = await first();
