@@ -70,7 +70,7 @@
 //! - [`store::OperationStore`] is where operations are kept; [`store::MemoryStore`] is the default, and
 //!   forgets them when the process ends.
 //! - [`dialect::Dialect`] is how they are spoken of on the wire; [`dialect::StandardDialect`] is the
-//!   default.
+//!   default; [`dialect::GrpcDialect`] is for gRPC.
 //! - [`KeyRing`] signs the URLs of operations.
 //! - [`StatusService`] answers for operations where the layer cannot.
 //!
@@ -176,7 +176,8 @@
 //! - It does not find out who is asking; it is told, by [`Builder::principal`]. Until it is, whoever knows
 //!   an operation's id may read and cancel it, unless URLs are signed. Ids are unguessable; authentication
 //!   around the layer applies to its routes too.
-//! - gRPC calls are never deferred, nor are upgrades, conditional requests and event streams.
+//! - It defers no upgrades, conditional requests and event streams, and no gRPC calls but those of methods that
+//!   are listed ([`Builder::grpc`]).
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
