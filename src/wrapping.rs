@@ -4,14 +4,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Method, Response, uri::PathAndQuery};
+use http::{Method, Response, response::Parts, uri::PathAndQuery};
 use http_body::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tracing::warn;
 
 use crate::{
     body::{BoxError, ResponseBody, StoredBody},
-    dialect::{Passage, Problem, PublicBase, Verdict, VoiceId},
+    dialect::{Passage, Problem, PublicBase, VoiceId},
     guard::Guard,
     operation::{Failure, OperationId, Outcome, Snapshot, StoredResponse},
     request::RequestHead,
@@ -56,7 +56,7 @@ impl Wrapping {
         }
     }
 
-    /// The response to `call`, wrapped if it is the service's own and means success.
+    /// The response to `call`, wrapped if it is the service's own.
     pub(crate) async fn answer<R, E>(
         self,
         call: impl Future<Output = Result<Response<ResponseBody<R>>, E>>,
@@ -70,7 +70,7 @@ impl Wrapping {
             Ok(body) => body,
             Err(made) => return Ok(Response::from_parts(parts, made)),
         };
-        let (id, status) = (OperationId::random(), &self.guard.status);
+        let (id, answering) = (OperationId::random(), &self.guard.status);
         let limit = self.guard.runner.limits().result_bytes;
         let (body, trailers) = match Limited::new(body, limit).collect().await {
             Ok(collected) => {
@@ -83,20 +83,13 @@ impl Wrapping {
                     false => Failure::BodyError,
                 };
                 warn!(%error, "a response that is to be wrapped could not be received");
-                return Ok(status.error(self.voice, Problem::Failed { id, failure }));
+                return Ok(answering.error(self.voice, Problem::Failed { id, failure }));
             }
         };
-        let stored = StoredResponse {
-            status: parts.status,
-            headers: parts.headers.clone(),
-            body: body.clone().into(),
-            trailers: trailers.clone(),
-        };
-        if status.voices.get(self.voice).dialect.classify(&stored) != Verdict::Succeeded {
-            return Ok(Response::from_parts(parts, StoredBody::whole(body, trailers)));
-        }
+        let Parts { status, headers, .. } = parts;
+        let stored = StoredResponse { status, headers, body: body.into(), trailers };
         let outcome = Outcome::Response(Box::new(stored));
         let operation = Snapshot::answered(id, self.method, self.target, outcome);
-        Ok(status.response(self.voice, &operation, self.public_base.as_ref()))
+        Ok(answering.response(self.voice, &operation, self.public_base.as_ref()))
     }
 }

@@ -189,8 +189,8 @@ pub trait Dialect: Send + Sync + 'static {
 pub enum Passage {
     /// It is given to the caller as the service makes it.
     Through,
-    /// It is received, and if it means success the caller gets what [`Dialect::replayed`] makes of it, as it
-    /// would of a stored one; its operation is recorded nowhere. Bounded as a late one.
+    /// It is received, and the caller gets what [`Dialect::replayed`] makes of it, as it would of a stored
+    /// one; its operation is recorded nowhere. Bounded as a late one.
     Wrapped,
 }
 
