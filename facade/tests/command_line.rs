@@ -51,6 +51,15 @@ async fn a_bad_argument_is_named_with_what_is_wrong() {
         ("--redirect", "HEAD:/reports", "HEAD calls are never deferred"),
         ("--redirect", "GET:reports", "doesn't begin with a slash"),
         ("--base-path", "operations", "base"),
+        (
+            "--dialect",
+            "soap",
+            "expected one of standard, arm, operation-location, redfish, fhir, odata",
+        ),
+        ("--dialect", "odata=v4", "expected a path such as /fhir"),
+        ("--dialect", "odata=/", "expected a path such as /fhir"),
+        ("--dialect", "odata=/a//b", "is not a path"),
+        ("--dialect", "arm", "--public-base has to be the URL"),
     ] {
         let upstream = ["--upstream", "http://127.0.0.1:9"];
         let upstream = if option == "--upstream" { &[][..] } else { &upstream };
