@@ -48,7 +48,20 @@ impl Timestamp {
         self.rfc3339().as_str().to_owned()
     }
 
-    /// The same, without an allocation: every poll tells two or three dates.
+    /// The form of dates in header fields, in whole seconds: `Sun, 22 Nov 2026 09:30:00 GMT` (RFC 9110, section
+    /// 5.6.7).
+    pub(crate) fn to_http_date(self) -> String {
+        const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+        const MONTHS: [&str; 12] =
+            ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+        let days = self.0 / MILLIS_PER_DAY;
+        let (year, month, day) = date(days);
+        let (weekday, month) = (DAYS[(days % 7) as usize], MONTHS[(month - 1) as usize]);
+        let rfc3339 = self.rfc3339();
+        format!("{weekday}, {day:02} {month} {year:04} {} GMT", &rfc3339.as_str()[11..19])
+    }
+
+    /// The same as [`to_rfc3339`](Self::to_rfc3339), without an allocation: every poll tells two or three dates.
     pub(crate) fn rfc3339(self) -> Rfc3339 {
         let (year, month, day) = date(self.0 / MILLIS_PER_DAY);
         let millis = self.0 % MILLIS_PER_DAY;
@@ -118,6 +131,19 @@ mod tests {
     fn dates_are_rfc3339_in_utc() {
         let noon = Timestamp::from_unix_millis(1_795_348_800_250);
         assert_eq!(noon.to_rfc3339(), "2026-11-22T12:00:00.250Z");
+    }
+
+    #[test]
+    fn dates_in_header_fields_have_the_day_of_the_week() {
+        for (seconds, expected) in [
+            (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
+            (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"),
+            (951_782_400, "Tue, 29 Feb 2000 00:00:00 GMT"),
+            (253_402_300_799, "Fri, 31 Dec 9999 23:59:59 GMT"),
+        ] {
+            let date = Timestamp::from_unix_millis(seconds * 1000 + 999);
+            assert_eq!(date.to_http_date(), expected);
+        }
     }
 
     #[test]

@@ -3,6 +3,9 @@
 use std::str::FromStr;
 
 use http::{HeaderMap, header::CONTENT_TYPE};
+use tower_respond_async::dialect::GrpcDialect;
+
+use crate::upstream::Protocol;
 
 /// A method, and what it returns.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +14,41 @@ pub struct Method {
     pub path: String,
     /// The full name of the message, if it is said.
     pub reply: Option<String>,
+}
+
+/// The methods that are listed; `None` if none are.
+pub(crate) fn listed(deferred: &[Method], operations: &[Method]) -> Option<GrpcDialect> {
+    if deferred.is_empty() && operations.is_empty() {
+        return None;
+    }
+    let methods = deferred
+        .iter()
+        .fold(GrpcDialect::new(), |methods, method| methods.defer(&method.path, method.reply()));
+    Some(
+        operations
+            .iter()
+            .fold(methods, |methods, method| methods.operation(&method.path, method.reply())),
+    )
+}
+
+/// Whether no method is listed twice, and the upstream speaks what gRPC needs.
+pub(crate) fn check(
+    deferred: &[Method],
+    operations: &[Method],
+    upstream: Protocol,
+) -> Result<(), String> {
+    let mut paths: Vec<&str> =
+        deferred.iter().chain(operations).map(|method| method.path.as_str()).collect();
+    paths.sort_unstable();
+    if let Some(pair) = paths.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(format!("the gRPC method {} is listed twice", pair[0]));
+    }
+    match (paths.first(), upstream) {
+        (Some(path), Protocol::Http1) => Err(format!(
+            "the gRPC method {path} needs an upstream that speaks HTTP/2: h2c://host:port",
+        )),
+        _ => Ok(()),
+    }
 }
 
 // === impl Method ===
@@ -84,6 +122,18 @@ mod tests {
         assert_eq!(method.reply(), "shop.v1.Report");
         let method: Method = "/Reports/Build".parse().unwrap();
         assert_eq!(method.reply(), "Reports.Build.Reply");
+    }
+
+    #[test]
+    fn a_method_is_listed_once_and_not_before_an_upstream_that_speaks_http_1() {
+        let method: Method = "/a.B/C=a.D".parse().unwrap();
+        let methods = [method];
+        assert_eq!(check(&methods, &[], Protocol::Http2), Ok(()));
+        assert_eq!(check(&[], &[], Protocol::Http1), Ok(()));
+        let twice = check(&methods, &methods, Protocol::Http2).unwrap_err();
+        assert_eq!(twice, "the gRPC method /a.B/C is listed twice");
+        let spoken = check(&[], &methods, Protocol::Http1).unwrap_err();
+        assert!(spoken.contains("needs an upstream that speaks HTTP/2"), "{spoken}");
     }
 
     #[test]

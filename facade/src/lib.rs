@@ -16,6 +16,7 @@
 //! interface may change in any release.
 
 pub mod calls;
+pub mod dialects;
 mod forwarded;
 pub mod grpc;
 mod headers;

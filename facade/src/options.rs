@@ -1,5 +1,6 @@
 //! The command line, and what it makes of the layer.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::str::FromStr;
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use http::{HeaderName, Method};
-use tower_respond_async::dialect::{Complete, GrpcDialect, Pending, Preference, StandardDialect};
+use tower_respond_async::dialect::{Complete, Pending, Preference};
 use tower_respond_async::store::SharedStore;
 use tower_respond_async::{
     ConfigError, Defer, Deferral, Idempotency, KeyRing, ReplayPolicy, RequestHead,
@@ -15,13 +16,14 @@ use tower_respond_async::{
 };
 
 use crate::calls::Calls;
+use crate::dialects::{self, DialectError, Manner, Spoken};
 use crate::grpc;
 use crate::principal;
 use crate::proxy::Peer;
 use crate::signing;
 use crate::store::{self, Authorities, StoreUrl, StoreUrlParser};
 use crate::trusted::{self, Network, Trusted};
-use crate::upstream::{Address, Protocol};
+use crate::upstream::Address;
 
 /// A reverse proxy that answers slow HTTP calls with 202 Accepted and keeps their response to be
 /// fetched.
@@ -130,11 +132,19 @@ pub struct Options {
     #[arg(long, value_name = "BYTES")]
     pub max_result_bytes: Option<usize>,
 
-    /// What a poll of the 202's Location answers while the operation runs
+    /// How operations are spoken of: standard, arm, operation-location, redfish, fhir or odata. With
+    /// =PATH, those whose calls are at and below that path, and which are then polled below it, too; without,
+    /// all others. arm, operation-location and fhir need --public-base. Can be given several times
+    #[arg(long, value_name = "NAME[=PATH]")]
+    pub dialect: Vec<Spoken>,
+
+    /// What a poll of the 202's Location answers while the operation runs; of standard, arm and
+    /// operation-location
     #[arg(long, value_enum, default_value_t = PendingOption::Accepted)]
     pub pending: PendingOption,
 
-    /// What it answers at the end: the stored response, a redirect to it, or the status document
+    /// What it answers at the end: the stored response, a redirect to it, or the status document; of the same
+    /// dialects, and 303 of fhir as well (R6)
     #[arg(long, value_enum, default_value_t = CompleteOption::Replay)]
     pub complete: CompleteOption,
 
@@ -262,6 +272,15 @@ pub enum CompleteOption {
     Document,
 }
 
+/// Why there is no layer as the options ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// The layer refuses a value.
+    Config(ConfigError),
+    /// The dialects do not fit together.
+    Dialects(DialectError),
+}
+
 // === impl Options ===
 
 impl Options {
@@ -269,8 +288,8 @@ impl Options {
     ///
     /// # Errors
     ///
-    /// If an option's value is one that the layer refuses.
-    pub fn layer(&self, store: SharedStore) -> Result<RespondAsyncLayer, ConfigError> {
+    /// If an option's value is one that the layer refuses, or dialects do not fit together.
+    pub fn layer(&self, store: SharedStore) -> Result<RespondAsyncLayer, Error> {
         let mut builder = RespondAsyncLayer::builder(self.after)
             .store(store)
             .lease(self.lease)
@@ -278,9 +297,8 @@ impl Options {
             .base_path(&self.base_path)
             .max_wait(self.max_wait)
             .retention(self.retention)
-            .idempotency(self.idempotency.into())
-            .dialect(self.dialect());
-        if let Some(methods) = self.grpc() {
+            .idempotency(self.idempotency.into());
+        if let Some(methods) = grpc::listed(&self.grpc_defer, &self.grpc_lro) {
             builder = builder.grpc(methods);
         }
         builder = match self.redirect.is_empty() {
@@ -291,6 +309,9 @@ impl Options {
             builder = builder.public_base(public_base);
         }
         let trusted = self.trusted();
+        let is_absolute = self.public_base.as_ref().is_some_and(|base| base.contains("://"))
+            || !trusted.is_empty();
+        builder = dialects::speak(builder, &self.dialect, self.manner(), is_absolute)?;
         if !trusted.is_empty() {
             builder = builder.public_base_from(move |request| {
                 let Peer(peer) = request.extensions.get()?;
@@ -321,7 +342,7 @@ impl Options {
         if let Some(max_result_bytes) = self.max_result_bytes {
             builder = builder.max_result_bytes(max_result_bytes);
         }
-        builder.build()
+        Ok(builder.build()?)
     }
 
     /// Which calls are sent to the upstream again; `None` if none are.
@@ -360,52 +381,21 @@ impl Options {
         }
     }
 
-    /// The gRPC methods that are listed; `None` if none are.
-    fn grpc(&self) -> Option<GrpcDialect> {
-        let Self { grpc_defer, grpc_lro, .. } = self;
-        if grpc_defer.is_empty() && grpc_lro.is_empty() {
-            return None;
-        }
-        let methods = GrpcDialect::new();
-        let methods = grpc_defer
-            .iter()
-            .fold(methods, |methods, method| methods.defer(&method.path, method.reply()));
-        Some(
-            grpc_lro
-                .iter()
-                .fold(methods, |methods, method| methods.operation(&method.path, method.reply())),
-        )
-    }
-
     /// Whether the options fit together, as far as that can't be said of each by itself.
     ///
     /// # Errors
     ///
     /// If they don't.
     pub fn check(&self) -> Result<(), String> {
-        let listed = self.grpc_defer.iter().chain(&self.grpc_lro);
-        let mut paths: Vec<&str> = listed.map(|method| method.path.as_str()).collect();
-        paths.sort_unstable();
-        if let Some(pair) = paths.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(format!("the gRPC method {} is listed twice", pair[0]));
-        }
-        match (paths.first(), self.upstream.protocol()) {
-            (Some(path), Protocol::Http1) => Err(format!(
-                "the gRPC method {path} needs an upstream that speaks HTTP/2: h2c://host:port",
-            )),
-            _ => Ok(()),
-        }
+        grpc::check(&self.grpc_defer, &self.grpc_lro, self.upstream.protocol())
     }
 
-    fn dialect(&self) -> StandardDialect {
-        let dialect =
-            StandardDialect::new().pending(self.pending.into()).complete(self.complete.into());
-        match self.retry_after {
-            RetryAfterOption::Seconds(seconds) => {
-                dialect.retry_after(Duration::from_secs(seconds.get().into()))
-            }
-            RetryAfterOption::Auto => dialect,
-        }
+    fn manner(&self) -> Manner {
+        let retry_after = match self.retry_after {
+            RetryAfterOption::Seconds(seconds) => Some(Duration::from_secs(seconds.get().into())),
+            RetryAfterOption::Auto => None,
+        };
+        Manner { pending: self.pending.into(), complete: self.complete.into(), retry_after }
     }
 }
 
@@ -418,6 +408,31 @@ impl FromStr for RetryAfterOption {
         }
         let seconds = text.parse().map_err(|_| "expected `auto` or whole seconds, at least 1")?;
         Ok(Self::Seconds(seconds))
+    }
+}
+
+// === impl Error ===
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(error) => error.fmt(f),
+            Self::Dialects(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<ConfigError> for Error {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error)
+    }
+}
+
+impl From<DialectError> for Error {
+    fn from(error: DialectError) -> Self {
+        Self::Dialects(error)
     }
 }
 

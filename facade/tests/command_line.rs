@@ -55,6 +55,15 @@ async fn a_bad_argument_is_named_with_what_is_wrong() {
         ("--grpc-defer", "/shop.Reports/Build=", "is no name of a message"),
         ("--grpc-lro", "/shop.Reports/Build", "the message that it returns"),
         ("--grpc-defer", "/shop.Reports/Build", "needs an upstream that speaks HTTP/2: h2c://"),
+        (
+            "--dialect",
+            "soap",
+            "expected one of standard, arm, operation-location, redfish, fhir, odata",
+        ),
+        ("--dialect", "odata=v4", "expected a path such as /fhir"),
+        ("--dialect", "odata=/", "expected a path such as /fhir"),
+        ("--dialect", "odata=/a//b", "is not a path"),
+        ("--dialect", "arm", "--public-base has to be the URL"),
     ] {
         let upstream = ["--upstream", "http://127.0.0.1:9"];
         let upstream = if option == "--upstream" { &[][..] } else { &upstream };

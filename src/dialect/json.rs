@@ -7,6 +7,13 @@ pub(super) struct Object<'a> {
     before: u8,
 }
 
+/// A list of objects while it is written.
+pub(super) struct List<'a> {
+    buffer: &'a mut Vec<u8>,
+    /// What comes before the next object.
+    before: u8,
+}
+
 /// The name of a member, in quotes and with the colon behind it. Made by [`name!`].
 #[derive(Clone, Copy)]
 pub(super) struct Name(pub(super) &'static str);
@@ -61,6 +68,12 @@ impl<'a> Object<'a> {
         Object::new(self.buffer)
     }
 
+    /// A list of objects; once all are in it, it has to be [ended](List::end).
+    pub(super) fn list(&mut self, name: Name) -> List<'_> {
+        self.name(name);
+        List { buffer: self.buffer, before: b'[' }
+    }
+
     pub(super) fn end(self) {
         if self.before == b'{' {
             self.buffer.push(b'{');
@@ -72,6 +85,24 @@ impl<'a> Object<'a> {
         self.buffer.push(self.before);
         self.buffer.extend_from_slice(name.0.as_bytes());
         self.before = b',';
+    }
+}
+
+// === impl List ===
+
+impl List<'_> {
+    /// The next object; it has to be [ended](Object::end).
+    pub(super) fn object(&mut self) -> Object<'_> {
+        self.buffer.push(self.before);
+        self.before = b',';
+        Object::new(self.buffer)
+    }
+
+    pub(super) fn end(self) {
+        if self.before == b'[' {
+            self.buffer.push(b'[');
+        }
+        self.buffer.push(b']');
     }
 }
 
@@ -157,8 +188,15 @@ mod tests {
             inner.text(name!("c"), "");
             inner.end();
             object.object(name!("empty")).end();
+            let mut list = object.list(name!("list"));
+            list.object().end();
+            list.object().end();
+            list.end();
+            object.list(name!("none")).end();
         });
-        assert_eq!(document, br#"{"b":"one two","a":10,"inner":{"c":""},"empty":{}}"#);
+        let expected =
+            br#"{"b":"one two","a":10,"inner":{"c":""},"empty":{},"list":[{},{}],"none":[]}"#;
+        assert_eq!(document, expected);
         assert_eq!(written(|_| {}), b"{}");
     }
 

@@ -65,11 +65,17 @@ use crate::{
 };
 
 mod address;
+mod answer;
+mod fhir;
 mod grpc;
 mod hop;
+mod interval;
 mod json;
 mod links;
+mod monitor;
+mod odata;
 mod problem;
+mod redfish;
 mod reply;
 mod route;
 mod service_error;
@@ -78,10 +84,13 @@ mod voice;
 
 pub use self::{
     address::PublicBase,
+    fhir::FhirDialect,
     grpc::GrpcDialect,
     hop::Hop,
     links::{Links, Mount},
+    odata::ODataDialect,
     problem::Problem,
+    redfish::RedfishDialect,
     reply::{Patch, Reply},
     route::{Asked, Command, Enclosed, Resource, Route},
     standard::{Complete, Pending, StandardDialect},
@@ -231,7 +240,9 @@ pub const RESPOND_ASYNC: HeaderName = HeaderName::from_static("respond-async");
 /// page, `new URL(location, response.url)`, because they are relative to the API.
 ///
 /// Fields that are always shown, such as `Cache-Control` and `Content-Type`, are not among them.
-pub const EXPOSED_HEADERS: [HeaderName; 9] = [
+pub const EXPOSED_HEADERS: [HeaderName; 13] = [
+    header::ALLOW,
+    header::CONTENT_LOCATION,
     header::LOCATION,
     header::LINK,
     header::RETRY_AFTER,
@@ -241,6 +252,8 @@ pub const EXPOSED_HEADERS: [HeaderName; 9] = [
     HeaderName::from_static("operation-location"),
     HeaderName::from_static("azure-asyncoperation"),
     HeaderName::from_static("idempotent-replayed"),
+    HeaderName::from_static("x-progress"),
+    HeaderName::from_static("asyncresult"),
 ];
 
 pub(crate) const PENDING: HeaderValue = HeaderValue::from_static("pending");

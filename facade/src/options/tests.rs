@@ -170,3 +170,52 @@ fn a_number_without_a_unit_is_not_a_duration() {
     let error = parse(&["--after", "2"]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ValueValidation);
 }
+
+#[test]
+fn some_dialects_need_an_absolute_base() {
+    for (dialect, needs) in [
+        ("standard", false),
+        ("arm", true),
+        ("operation-location=/v1", true),
+        ("redfish=/redfish/v1", false),
+        ("fhir=/fhir", true),
+        ("odata", false),
+    ] {
+        let layer = |extra: &[&str]| {
+            let options = parse(&[&["--dialect", dialect], extra].concat()).unwrap();
+            options.layer(memory()).map(|_| ())
+        };
+        let relative: Result<(), Error> =
+            Err(Error::Dialects(DialectError::Relative(dialect.parse().unwrap())));
+        let without = if needs { relative } else { Ok(()) };
+        assert_eq!(layer(&[]), without, "{dialect}");
+        assert_eq!(layer(&["--public-base", "/api"]), without, "{dialect}");
+        assert_eq!(layer(&["--public-base", "https://api.example.com"]), Ok(()), "{dialect}");
+        assert_eq!(layer(&["--trust-proxy", "192.0.2.0/24"]), Ok(()), "{dialect}");
+    }
+}
+
+#[test]
+fn no_two_dialects_are_for_the_same_calls() {
+    let refused = |dialects: [&str; 2]| {
+        let [first, second] = dialects;
+        let options = parse(&["--dialect", first, "--dialect", second]).unwrap();
+        options.layer(memory()).err().map(|error| error.to_string())
+    };
+    for (dialects, expected) in [
+        (
+            ["odata=/a", "redfish=/a"],
+            Some("--dialect redfish=/a: calls below /a have a dialect already"),
+        ),
+        (
+            ["odata=/a", "odata=/a/"],
+            Some("--dialect odata=/a: calls below /a have a dialect already"),
+        ),
+        (["odata", "standard"], Some("--dialect standard: all other calls have a dialect already")),
+        (["odata=/a", "redfish=/a/b"], None),
+        (["odata=/a", "odata=/b"], None),
+        (["odata=/a", "redfish"], None),
+    ] {
+        assert_eq!(refused(dialects).as_deref(), expected, "{dialects:?}");
+    }
+}

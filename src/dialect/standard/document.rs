@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use http::HeaderValue;
 
-use super::StandardDialect;
+use super::{StandardDialect, profile::Profile};
 use crate::{
     dialect::{
-        Dialect, Links, Problem, Verdict,
+        Dialect, Links, Problem, Verdict, answer,
         json::{Object, decimal, name},
         service_error::service_error,
     },
@@ -55,7 +55,7 @@ impl Page {
         let status = put(&path.status());
         let monitor = put(&[b">; rel=\"monitor\""]);
         let result = put(&path.result());
-        decimal(dialect.retry_after_seconds(Some(operation)), &mut buffer);
+        decimal(dialect.retry_after.seconds(Some(operation)), &mut buffer);
         let ends = Ends { status, monitor, result, retry_after: buffer.len() };
         let path = Path { base: links.escaped_base(), ..path };
         write(dialect, operation, path, links, &mut buffer);
@@ -105,7 +105,10 @@ fn write(
         }
     };
     let mut document = Object::new(buffer);
-    document.plain(name!("id"), [path.id]);
+    match dialect.profile {
+        Profile::Arm => document.plain(name!("id"), path.resource()),
+        Profile::All | Profile::OperationLocation => document.plain(name!("id"), [path.id]),
+    }
     document.plain(name!("status"), [word.as_bytes()]);
     let created = operation.created.rfc3339();
     document.plain(name!("createdDateTime"), [created.as_bytes()]);
@@ -114,10 +117,12 @@ fn write(
         false => operation.updated.rfc3339(),
     };
     document.plain(name!("lastActionDateTime"), [updated.as_bytes()]);
-    if let State::Running { progress, message } = &operation.state {
-        if let Some(progress) = progress {
-            document.number(name!("percentComplete"), percent(*progress));
-        }
+    let ended = verdict.map(|_| updated.as_bytes());
+    dialect.profile.write(&mut document, [path.id, created.as_bytes()], ended);
+    if let Some(percent) = answer::percent(&operation.state) {
+        document.number(name!("percentComplete"), percent);
+    }
+    if let State::Running { message, .. } = &operation.state {
         match message {
             Some(message) => document.text(name!("message"), message),
             None if operation.cancel_requested => {
@@ -130,7 +135,7 @@ fn write(
         document.number(name!("attempt"), operation.attempt.into());
     }
     if verdict.is_none() {
-        document.number(name!("retryAfterMs"), dialect.retry_after_millis(operation));
+        document.number(name!("retryAfterMs"), dialect.retry_after.millis(operation));
     }
     document.plain(name!("statusUrl"), path.status());
     document.plain(name!("resultUrl"), path.result());
@@ -180,19 +185,18 @@ impl<'a> Path<'a> {
         [self.base.as_bytes(), b"/", self.id, self.query.as_bytes()]
     }
 
+    /// The status without scheme, host and query.
+    fn resource(self) -> [&'a [u8]; 3] {
+        let path = match self.base.split_once("://") {
+            Some((_, rest)) => rest.find('/').map_or("", |at| &rest[at..]),
+            None => self.base,
+        };
+        [path.as_bytes(), b"/", self.id]
+    }
+
     fn result(self) -> [&'a [u8]; 5] {
         [self.base.as_bytes(), b"/", self.id, b"/result", self.query.as_bytes()]
     }
-}
-
-/// Rounded down, so that 100 is said only of work that is done.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a fraction between 0 and 1 is between 0 and 100 percent"
-)]
-fn percent(fraction: f64) -> u64 {
-    (fraction.clamp(0.0, 1.0) * 100.0) as u64
 }
 
 fn word(verdict: Verdict) -> &'static str {

@@ -1,18 +1,22 @@
 //! The default dialect, which one set of answers makes fit most clients.
 
 mod document;
+mod profile;
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 
-use self::document::Page;
+use self::{document::Page, profile::Profile};
 use super::{
     Asked, Command, Dialect, Hop, Links, Mount, PENDING, Patch, Preference, Problem, RESPOND_ASYNC,
-    Reply, Resource, Route, STORED, UNAVAILABLE,
+    References, Reply, Resource, Route, STORED,
+    answer::{self, JSON, PREFERENCE_APPLIED},
+    interval::Interval,
 };
 use crate::{
+    deferral::Deferral,
     operation::{Outcome, Snapshot, State},
     request::RequestHead,
 };
@@ -46,15 +50,7 @@ pub struct StandardDialect {
     pending: Pending,
     complete: Complete,
     retry_after: Interval,
-}
-
-/// When pollers are told to ask again.
-#[derive(Clone, Copy, Debug)]
-enum Interval {
-    /// After so long.
-    Fixed(Duration),
-    /// When that is best, but within these bounds.
-    Estimated { least: Duration, most: Duration },
+    profile: Profile,
 }
 
 /// The status of the URL in `Location` while the operation runs.
@@ -79,17 +75,8 @@ pub enum Complete {
     Document,
 }
 
-/// As many header fields as an answer has at most.
-const FIELDS: usize = 12;
-/// After what time to ask again where nothing is known.
-const UNKNOWN: Duration = Duration::from_secs(2);
 const ALLOW: &str = "GET, HEAD, DELETE";
 const ACCEPT: HeaderValue = HeaderValue::from_static("accept");
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
-const OPERATION_LOCATION: HeaderName = HeaderName::from_static("operation-location");
-const AZURE_ASYNC_OPERATION: HeaderName = HeaderName::from_static("azure-asyncoperation");
-const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
 // === impl StandardDialect ===
 
@@ -100,11 +87,64 @@ impl StandardDialect {
         Self {
             pending: Pending::default(),
             complete: Complete::default(),
-            retry_after: Interval::Estimated {
-                least: Duration::from_millis(250),
-                most: Duration::from_secs(60),
-            },
+            retry_after: Interval::default(),
+            profile: Profile::All,
         }
+    }
+
+    /// For clients of Azure Resource Manager, such as `ARMPolling` of azure-mgmt-core.
+    ///
+    /// `Azure-AsyncOperation` names the status and `Location` the result, both absolute: a layer without a
+    /// [`public_base`](crate::Builder::public_base) cannot be built. The status document has the members that
+    /// Resource Manager asks for besides: the path as `id`, its last segment as `name`, `startTime` and
+    /// `endTime`; and an `error` wherever it says `Failed` or `Canceled`. The result is 202 without a body until
+    /// it is there. Errors are `{"error":{"code","message"}}`.
+    ///
+    /// Calls with `PUT` and `PATCH` are never deferred: once their operation has ended, these clients ask for
+    /// the resource at the URL of the call itself, which the service alone can answer, and to which it would
+    /// have to give the state of an operation that it knows nothing of. Defer what makes or changes resources
+    /// as `POST`, or let the service itself say `provisioningState`.
+    ///
+    /// Resource Manager's own services say 10 seconds to 10 minutes in `Retry-After`, so as to be polled
+    /// through a front end that all of them share. Here it is what is best for the operation, at least one
+    /// second; [`retry_after_between`](Self::retry_after_between) keeps their bounds, where a gateway asks for it.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_respond_async::{RespondAsyncLayer, dialect::StandardDialect};
+    ///
+    /// let arm = StandardDialect::arm()
+    ///     .retry_after_between(Duration::from_secs(10), Duration::from_secs(600));
+    /// let layer = RespondAsyncLayer::builder(Duration::from_secs(2))
+    ///     .public_base("https://management.example.com")
+    ///     .dialect(arm)
+    ///     .build()?;
+    /// # drop(layer);
+    /// # Ok::<(), tower_respond_async::ConfigError>(())
+    /// ```
+    pub fn arm() -> Self {
+        Self { profile: Profile::Arm, ..Self::new() }
+    }
+
+    /// For clients of Azure's services, such as azure-core for Python and `@azure/core-lro`.
+    ///
+    /// `Operation-Location` names the status and `Location` the result, both absolute: a layer without a
+    /// [`public_base`](crate::Builder::public_base) cannot be built. Errors are `{"error":{"code","message"}}`.
+    /// Calls with `PUT` and `PATCH` are never deferred, for the same reason as [there](Self::arm).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_respond_async::{RespondAsyncLayer, dialect::StandardDialect};
+    ///
+    /// let layer = RespondAsyncLayer::builder(Duration::from_secs(2))
+    ///     .public_base("https://api.example.com")
+    ///     .dialect(StandardDialect::operation_location())
+    ///     .build()?;
+    /// # drop(layer);
+    /// # Ok::<(), tower_respond_async::ConfigError>(())
+    /// ```
+    pub fn operation_location() -> Self {
+        Self { profile: Profile::OperationLocation, ..Self::new() }
     }
 
     /// The status of the URL in `Location` while the operation runs.
@@ -123,8 +163,7 @@ impl StandardDialect {
     /// `Retry-After`, at least one; as it is in the document's `retryAfterMs`.
     #[must_use]
     pub fn retry_after(self, interval: Duration) -> Self {
-        let retry_after = Interval::Fixed(interval.max(Duration::from_millis(1)));
-        Self { retry_after, ..self }
+        Self { retry_after: Interval::fixed(interval), ..self }
     }
 
     /// Pollers are told to ask again when that is best, as far as can be told from the operations of the
@@ -137,8 +176,7 @@ impl StandardDialect {
     /// If `least` is zero or more than `most`.
     #[must_use]
     pub fn retry_after_between(self, least: Duration, most: Duration) -> Self {
-        assert!(!least.is_zero() && least <= most, "no time is between {least:?} and {most:?}");
-        Self { retry_after: Interval::Estimated { least, most }, ..self }
+        Self { retry_after: Interval::between(least, most), ..self }
     }
 
     /// Which of the two URLs stands in `Location`.
@@ -161,7 +199,7 @@ impl StandardDialect {
     /// The status document and the fields that go with it.
     fn answer(&self, status: StatusCode, operation: &Snapshot, links: &Links) -> Response<Bytes> {
         let page = Page::of(self, operation, links);
-        let mut response = json(status, JSON, page.document());
+        let mut response = answer::document(status, JSON, page.document());
         let headers = response.headers_mut();
         match operation.state {
             State::NotStarted | State::Running { .. } => {
@@ -183,37 +221,7 @@ impl StandardDialect {
             Resource::Status => page.status(),
         };
         headers.insert(header::LOCATION, location);
-        headers.insert(header::LINK, page.monitor());
-        if links.are_absolute() {
-            let status = page.status();
-            headers.insert(OPERATION_LOCATION, status.clone());
-            headers.insert(AZURE_ASYNC_OPERATION, status);
-        }
-    }
-
-    /// The seconds after which to ask again; of an operation, if it is about one.
-    fn retry_after_seconds(&self, operation: Option<&Snapshot>) -> u64 {
-        match (self.retry_after, operation.and_then(|operation| operation.retry_after)) {
-            (Interval::Fixed(interval), _) => whole_seconds(interval),
-            (Interval::Estimated { least, most }, Some(estimate)) => {
-                estimate.seconds.clamp(whole_seconds(least), whole_seconds(most))
-            }
-            (Interval::Estimated { least, most }, None) => {
-                whole_seconds(UNKNOWN.clamp(least, most))
-            }
-        }
-    }
-
-    fn retry_after_millis(&self, operation: &Snapshot) -> u64 {
-        let after = match (self.retry_after, operation.retry_after) {
-            (Interval::Fixed(interval), _) => interval,
-            (Interval::Estimated { least, most }, Some(estimate)) => {
-                estimate.exact.clamp(least, most)
-            }
-            (Interval::Estimated { least, most }, None) => UNKNOWN.clamp(least, most),
-        };
-        // Rounded up: a moment too early, and the poll was for nothing.
-        u64::try_from(after.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+        self.profile.point(headers, page, links.are_absolute());
     }
 
     /// The answer at one of the two URLs of an operation that has ended.
@@ -236,11 +244,6 @@ impl StandardDialect {
             (Resource::Result, _) => Reply::Replay(replay(outcome)),
         }
     }
-}
-
-fn whole_seconds(time: Duration) -> u64 {
-    let begun = u64::from(time.subsec_nanos() > 0);
-    time.as_secs().saturating_add(begun).max(1)
 }
 
 impl Default for StandardDialect {
@@ -276,6 +279,14 @@ impl Dialect for StandardDialect {
         Some(Route::Operation { id, resource, command })
     }
 
+    fn references(&self) -> References {
+        self.profile.references()
+    }
+
+    fn deferral(&self, request: &RequestHead<'_>, chosen: Deferral) -> Deferral {
+        if self.profile.may_defer(request.method) { chosen } else { Deferral::Never }
+    }
+
     fn accepted(&self, operation: &Snapshot, applied: Preference, links: &Links) -> Reply {
         let mut response = self.answer(StatusCode::ACCEPTED, operation, links);
         apply(&mut response, applied);
@@ -306,10 +317,16 @@ impl Dialect for StandardDialect {
             (false, None) => StatusCode::ACCEPTED,
             (false, Some(_)) => StatusCode::OK,
         };
-        Reply::message(match (resource, asked.command.is_reading()) {
-            (Resource::Status, true) => varying(self.answer(status, operation, links)),
-            (Resource::Status | Resource::Result, _) => self.answer(status, operation, links),
-        })
+        let mut response = self.answer(status, operation, links);
+        match (resource, asked.command.is_reading()) {
+            (Resource::Status, true) => response = varying(response),
+            (Resource::Result, true) if self.profile.has_bare_result() => {
+                *response.body_mut() = Bytes::new();
+                response.headers_mut().remove(header::CONTENT_TYPE);
+            }
+            (Resource::Status | Resource::Result, _) => {}
+        }
+        Reply::message(response)
     }
 
     fn document(&self, operation: &Snapshot, links: &Links) -> Option<Bytes> {
@@ -317,38 +334,9 @@ impl Dialect for StandardDialect {
     }
 
     fn error(&self, problem: &Problem) -> Reply {
-        let mut response = json(problem.status(), PROBLEM_JSON, document::problem(problem));
-        let headers = response.headers_mut();
-        match problem {
-            Problem::NotAllowed { allow } => {
-                headers.insert(header::ALLOW, HeaderValue::from_static(allow));
-            }
-            Problem::StoreUnavailable | Problem::Refused | Problem::NotBegun => {
-                let after = HeaderValue::from(self.retry_after_seconds(None));
-                headers.insert(header::RETRY_AFTER, after);
-                headers.insert(RESPOND_ASYNC, UNAVAILABLE);
-            }
-            Problem::TooSoon { after } => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(*after)));
-                headers.insert(RESPOND_ASYNC, UNAVAILABLE);
-            }
-            Problem::KeyBusy => {
-                let after = HeaderValue::from(self.retry_after_seconds(None));
-                headers.insert(header::RETRY_AFTER, after);
-            }
-            Problem::Failed { .. } => {
-                headers.insert(RESPOND_ASYNC, STORED);
-            }
-            Problem::Unknown
-            | Problem::Unsupported
-            | Problem::Malformed
-            | Problem::Corrupt { .. }
-            | Problem::InvalidKey
-            | Problem::KeyReused
-            | Problem::KeyedTooLarge
-            | Problem::Incomplete
-            | Problem::CrossSite => {}
-        }
+        let (content_type, body) = self.profile.problem(problem);
+        let mut response = answer::document(problem.status(), content_type, body);
+        answer::explain(response.headers_mut(), problem, self.retry_after);
         Reply::message(response)
     }
 }
@@ -377,14 +365,4 @@ fn apply(response: &mut Response<Bytes>, applied: Preference) {
     if let Some(applied) = applied.header() {
         response.headers_mut().insert(PREFERENCE_APPLIED, applied);
     }
-}
-
-fn json(status: StatusCode, content_type: HeaderValue, document: Bytes) -> Response<Bytes> {
-    let mut response = Response::new(document);
-    *response.status_mut() = status;
-    // With those that are added when the response is finished; so it grows no second time.
-    let mut headers = HeaderMap::with_capacity(FIELDS);
-    headers.insert(header::CONTENT_TYPE, content_type);
-    *response.headers_mut() = headers;
-    response
 }
