@@ -180,6 +180,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod base64;
 mod body;
 mod builder;
 mod call;
@@ -205,6 +206,8 @@ mod operation;
 pub mod policy;
 mod preference;
 mod principal;
+#[cfg(feature = "client")]
+mod proto;
 mod replay;
 mod request;
 mod runner;

@@ -1,7 +1,7 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use super::base64;
+use crate::base64;
 
 /// A secret that signs.
 #[derive(Clone)]

@@ -4,7 +4,6 @@
 //! made it, `r`, `c` or `rc`, the end in seconds since the Unix epoch, and 128 bits of an HMAC-SHA256 over
 //! all that and the operation's id. Everything here is pure: the time is an argument.
 
-mod base64;
 mod key;
 mod ticket;
 

@@ -2,9 +2,10 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 use super::{
-    Signature, Verbs, base64,
+    Signature, Verbs,
     key::{self, SigningKey},
 };
+use crate::base64;
 
 /// What a signature says.
 #[derive(Clone, Copy)]
