@@ -184,6 +184,9 @@ mod base64;
 mod body;
 mod builder;
 mod call;
+#[cfg(feature = "client")]
+#[cfg_attr(docsrs, doc(cfg(feature = "client")))]
+pub mod client;
 mod clock;
 mod deferral;
 pub mod dialect;

@@ -40,6 +40,7 @@ pub(crate) fn escape(text: &str) -> HeaderValue {
 }
 
 /// The text of `grpc-message`. What is not encoded as it should be stays as it is.
+#[cfg(test)]
 pub(crate) fn unescape(value: &HeaderValue) -> String {
     let mut bytes = value.as_bytes();
     let mut text = Vec::with_capacity(bytes.len());
@@ -58,6 +59,7 @@ pub(crate) fn unescape(value: &HeaderValue) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
+#[cfg(test)]
 fn hexadecimal(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use self::wire::{Value, put_bytes, put_message, put_number};
 pub(crate) use self::{
-    frame::{escape, frame, unescape, unframe},
+    frame::{escape, frame, unframe},
     wire::{Malformed, Message},
 };
 
@@ -66,6 +66,7 @@ pub(crate) struct OperationRequest {
 struct Span(Duration);
 
 /// What stands before a message's name in the `type_url` of an [`Any`].
+#[cfg(test)]
 const TYPES: &str = "type.googleapis.com/";
 /// How many details of a [`Status`] are read.
 const MAX_DETAILS: usize = 64;
@@ -86,6 +87,7 @@ impl Named for RetryInfo {
 // === impl Any ===
 
 impl Any {
+    #[cfg(test)]
     pub(crate) fn pack<M: Named>(message: &M) -> Self {
         Self { type_url: format!("{TYPES}{}", M::NAME), value: message.encode() }
     }

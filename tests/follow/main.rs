@@ -1,0 +1,9 @@
+//! `FollowLayer`: callers that get the response of a call that was answered "not yet".
+
+#![allow(clippy::unwrap_used)]
+
+mod bounds;
+mod double;
+mod origins;
+mod others;
+mod ours;
