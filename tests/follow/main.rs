@@ -4,6 +4,7 @@
 
 mod bounds;
 mod double;
+mod grpc;
 mod origins;
 mod others;
 mod ours;
