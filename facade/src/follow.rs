@@ -7,11 +7,11 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
+use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use tower_layer::Layer;
-use tower_respond_async::client::{Follow, FollowLayer, MadeBody};
+use tower_respond_async::client::{Follow, FollowLayer, MadeBody, PollBody};
 use tower_service::Service;
 
 use crate::options::Options;
@@ -24,7 +24,7 @@ pub type RequestBody = UnsyncBoxBody<Bytes, Box<dyn StdError + Send + Sync>>;
 /// Sends calls to the upstream and follows what it answers.
 pub type Following = Proxy<Boxed<Follow<Here<Forward<RequestBody>>, MadeBody<MakeBody>>>>;
 
-type MakeBody = fn(Full<Bytes>) -> RequestBody;
+type MakeBody = fn(PollBody) -> RequestBody;
 
 /// The service of `--follow`.
 #[must_use]
@@ -38,7 +38,7 @@ pub fn follow(options: &Options) -> Following {
     Proxy::new(Boxed { inner: layer.layer(Here { inner: forward, authority }) })
 }
 
-fn made(body: Full<Bytes>) -> RequestBody {
+fn made(body: PollBody) -> RequestBody {
     body.map_err(|never| match never {}).boxed_unsync()
 }
 

@@ -1,9 +1,18 @@
 //! The bodies of the requests that the layer makes.
 
-use std::fmt;
+use std::{
+    convert::Infallible,
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body::{Body, Frame, SizeHint};
+
+/// The body of a request that the layer makes: nothing, or over gRPC one message.
+#[derive(Debug)]
+pub struct PollBody(Bytes);
 
 /// How the bodies of polls are made. Implemented by [`DefaultBody`] and [`MadeBody`]; sealed.
 pub trait MakeBody<B>: Clone + sealed::Sealed {
@@ -25,6 +34,29 @@ mod sealed {
     impl<F> Sealed for super::MadeBody<F> {}
 }
 
+// === impl PollBody ===
+
+impl Body for PollBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let content = std::mem::take(&mut self.0);
+        Poll::Ready((!content.is_empty()).then(|| Ok(Frame::data(content))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0.len() as u64)
+    }
+}
+
 // === impl DefaultBody ===
 
 impl<B: Default> MakeBody<B> for DefaultBody {
@@ -37,10 +69,10 @@ impl<B: Default> MakeBody<B> for DefaultBody {
 
 impl<F, B> MakeBody<B> for MadeBody<F>
 where
-    F: Fn(Full<Bytes>) -> B + Clone,
+    F: Fn(PollBody) -> B + Clone,
 {
     fn make(&self, content: Bytes) -> Option<B> {
-        Some((self.0)(Full::new(content)))
+        Some((self.0)(PollBody(content)))
     }
 }
 

@@ -1,12 +1,10 @@
 use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use http::Uri;
-use http_body_util::Full;
 use tower_layer::Layer;
 
 use super::{
-    bodies::{DefaultBody, MadeBody},
+    bodies::{DefaultBody, MadeBody, PollBody},
     options::{Ask, OnDrop, Options, PreferWait, Progress},
     origin::Origin,
     service::Follow,
@@ -51,7 +49,7 @@ impl<M> FollowLayer<M> {
     #[must_use]
     pub fn body<F, B>(self, make: F) -> FollowLayer<MadeBody<F>>
     where
-        F: Fn(Full<Bytes>) -> B + Clone,
+        F: Fn(PollBody) -> B + Clone,
     {
         FollowLayer { options: self.options, bodies: MadeBody(make) }
     }

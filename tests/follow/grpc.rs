@@ -22,7 +22,7 @@ use tonic::{
 };
 use tonic_prost::ProstCodec;
 use tower::{Layer, service_fn as tower_service_fn};
-use tower_respond_async::client::{Follow, FollowLayer, MadeBody, OnDrop};
+use tower_respond_async::client::{Follow, FollowLayer, MadeBody, OnDrop, PollBody};
 
 #[derive(Clone, PartialEq, Message)]
 struct Text {
@@ -144,19 +144,19 @@ fn late(alone: bool, retry: i64) -> Answer {
     Answer { after: 0, messages: vec![], trailers, alone }
 }
 
-fn operation(after: u64, operation: Operation) -> Answer {
+fn operation(after: u64, operation: &Operation) -> Answer {
     let messages = vec![operation.encode_to_vec().into()];
     Answer { after, messages, trailers: trailers(0, ""), alone: false }
 }
 
 fn running(after: u64) -> Answer {
-    operation(after, Operation { name: NAME.to_owned(), ..Operation::default() })
+    operation(after, &Operation { name: NAME.to_owned(), ..Operation::default() })
 }
 
 fn done(after: u64) -> Answer {
     let value = Text { text: "the reply".to_owned() }.encode_to_vec();
     let response = Some(Any { type_url: "type.googleapis.com/unknown".to_owned(), value });
-    operation(after, Operation { done: true, response, ..Operation::default() })
+    operation(after, &Operation { done: true, response, ..Operation::default() })
 }
 
 impl Double {
@@ -246,7 +246,7 @@ impl Double {
     }
 }
 
-type Making = fn(http_body_util::Full<Bytes>) -> Body;
+type Making = fn(PollBody) -> Body;
 
 fn following(layer: FollowLayer, channel: Channel) -> Follow<Channel, MadeBody<Making>> {
     layer.body(Body::new as Making).layer(channel)
@@ -292,7 +292,7 @@ async fn a_call_that_has_failed_late_has_its_own_status() {
     };
     let ended = Operation { done: true, error: Some(error.clone()), ..Operation::default() };
     for alone in [true, false] {
-        let double = Double::new([late(alone, 0), operation(0, ended.clone())]);
+        let double = Double::new([late(alone, 0), operation(0, &ended)]);
         let status = double.call(FollowLayer::new()).await.expect_err("its error");
         assert_eq!(status.code(), Code::FailedPrecondition);
         assert_eq!(status.message(), error.message);
@@ -388,7 +388,7 @@ async fn whoever_leaves_cancels_the_operation_if_that_is_asked_for() {
             (OnDrop::Cancel, "/google.longrunning.Operations/CancelOperation"),
         ] {
             let double =
-                Double::new([late(alone, 1), running(25), operation(0, Operation::default())]);
+                Double::new([late(alone, 1), running(25), operation(0, &Operation::default())]);
             let call = double.call(FollowLayer::new().on_drop(on_drop));
             tokio::time::timeout(Duration::from_secs(5), call).await.expect_err("it goes on");
             sleep(Duration::from_secs(20)).await;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bounds;
+mod clients;
 mod double;
 mod grpc;
 mod origins;
