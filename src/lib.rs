@@ -73,6 +73,8 @@
 //!   default.
 //! - [`KeyRing`] signs the URLs of operations.
 //! - [`StatusService`] answers for operations where the layer cannot.
+//! - `client::FollowLayer`, with the feature `client`, is the other side: around any client, it gives callers the
+//!   response of a call that was answered 202.
 //!
 //! The [`guide`] says when to use this and when not, and how to choose a deadline, write handlers, secure the
 //! URLs, and come here from "202 and poll" written by hand.

@@ -98,7 +98,8 @@ where
             let frame = poll_fn(|cx| rest.as_mut().poll_frame(cx));
             match timeout_at(until, frame).await {
                 Ok(Some(Ok(frame))) => {
-                    let length = frame.data_ref().map_or(0, Bytes::len);
+                    // Frames without anything in them take room, too.
+                    let length = frame.data_ref().map_or(1, |data| data.len().max(1));
                     self.before.push_back(frame);
                     match left.checked_sub(length) {
                         Some(less) => left = less,

@@ -51,7 +51,8 @@
 //! The error of the inner service is returned for the call itself, which is never sent twice. A poll that fails
 //! is repeated, since the operation goes on. So is one that is answered by an error which is not the
 //! operation's: what is marked `Respond-Async: unavailable`; where the server marks its answers, 408, 429, 500 and 502
-//! to 504 without a mark; elsewhere 429 and 503 that say `Retry-After`. All other errors are the response.
+//! to 504 without a mark; elsewhere 429 and 503 that say `Retry-After`. All other errors are the response. Of a server that marks
+//! its answers, a 404 without `Respond-Async: stored` is none of the service's: its operation is not known, or not any more.
 //!
 //! Beyond a bound, or where a pointer may not be followed, the caller gets the last "not yet" (or 303) with its
 //! header fields: it says where to go on asking. What is left is the caller's own to tell: a 202 is not the

@@ -46,7 +46,7 @@ pub enum OnDrop {
     #[default]
     Leave,
     /// It is canceled, by a `DELETE` of its status URL (over gRPC by `CancelOperation`) that is sent from a
-    /// task of its own, for at most ten seconds.
+    /// task of its own, for at most ten seconds. Not if the future is dropped outside of a tokio runtime.
     Cancel,
 }
 
