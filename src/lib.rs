@@ -73,6 +73,8 @@
 //!   default; [`dialect::GrpcDialect`] is for gRPC.
 //! - [`KeyRing`] signs the URLs of operations.
 //! - [`StatusService`] answers for operations where the layer cannot.
+//! - `client::FollowLayer`, with the feature `client`, is the other side: around any client, it gives callers the
+//!   response of a call that was answered 202.
 //!
 //! The [`guide`] says when to use this and when not, and how to choose a deadline, write handlers, secure the
 //! URLs, and come here from "202 and poll" written by hand.
@@ -185,6 +187,9 @@ mod base64;
 mod body;
 mod builder;
 mod call;
+#[cfg(feature = "client")]
+#[cfg_attr(docsrs, doc(cfg(feature = "client")))]
+pub mod client;
 mod clock;
 mod deferral;
 pub mod dialect;

@@ -12,11 +12,15 @@
 //! [`store`] is where operations are kept, [`signing`] reads what their URLs are signed with, and [`metrics`] says
 //! how all of it fares.
 //!
+//! With `--follow` it is the other way round: in place of the second step, [`follow`] gives callers the response of an
+//! upstream that itself answers 202.
+//!
 //! Nothing here buffers a body. The binary is the product; this library exists for its tests, and its
 //! interface may change in any release.
 
 pub mod calls;
 pub mod dialects;
+pub mod follow;
 mod forwarded;
 pub mod grpc;
 mod headers;

@@ -1,17 +1,23 @@
 //! `respond-async-facade`: see `--help` and the README.
 
+use std::convert::Infallible;
 use std::error::Error;
+use std::future::ready;
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use bytes::Bytes;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
+use http::{Request, Response};
+use http_body::Body;
 use hyper::body::Incoming;
+use respond_async_facade::follow::follow;
 use respond_async_facade::metrics::{self, Metrics};
 use respond_async_facade::options::Options;
-use respond_async_facade::proxy::Proxy;
+use respond_async_facade::proxy::{Forward, Proxy};
 use respond_async_facade::server::{self, Connections};
 use respond_async_facade::signals::Signals;
 use respond_async_facade::store;
@@ -20,7 +26,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tower_layer::Layer;
-use tower_respond_async::RespondAsyncLayer;
+use tower_service::Service;
 use tracing_subscriber::EnvFilter;
 
 /// What calls still in progress get when the drain has used up its time.
@@ -38,12 +44,24 @@ async fn main() -> ExitCode {
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .init();
+    let ended = match options.follow {
+        true => run(&options, || (follow(&options), ready(()))).await,
+        false => defer(&options).await,
+    };
+    match ended {
+        Ok(code) => code,
+        Err(error) => failed(&error),
+    }
+}
+
+/// Serves with the layer that defers.
+async fn defer(options: &Options) -> io::Result<ExitCode> {
     let opened = match options.store.open(options.store_timeout, options.store_ca.as_ref()) {
         Ok(opened) => opened,
         Err(error @ store::Error::Trust(_)) => {
             Options::command().error(ErrorKind::ValueValidation, error).exit()
         }
-        Err(error) => return failed(&error),
+        Err(error) => return Ok(failed(&error)),
     };
     let layer = options
         .layer(opened.store)
@@ -52,10 +70,24 @@ async fn main() -> ExitCode {
     if let Some(tables) = opened.tables {
         tables.prepare().await;
     }
-    match run(&options, &layer).await {
-        Ok(code) => code,
-        Err(error) => failed(&error),
-    }
+    let grace = options.drain;
+    run(options, move || {
+        let handle = layer.handle();
+        let proxy = || {
+            let forward = Forward::new(Upstream::new(options.upstream.clone()));
+            Proxy::new(forward.trusting(options.trusted()))
+        };
+        if let Some(policy) = options.replay() {
+            handle.replay_on::<Incoming, _, _>(proxy(), policy);
+        }
+        // Not with the first late call: what a former process has left is waited for.
+        handle.start();
+        let drained = async move {
+            handle.drain(grace).await;
+        };
+        (layer.layer(proxy()), drained)
+    })
+    .await
 }
 
 fn failed(error: &(dyn Error + 'static)) -> ExitCode {
@@ -64,7 +96,19 @@ fn failed(error: &(dyn Error + 'static)) -> ExitCode {
 }
 
 /// Serves until a signal, then drains; a second signal ends it at once.
-async fn run(options: &Options, layer: &RespondAsyncLayer) -> io::Result<ExitCode> {
+///
+/// Once the listeners are there, `begin` makes the service, and what is to be waited for when it is drained.
+async fn run<S, B, D>(options: &Options, begin: impl FnOnce() -> (S, D)) -> io::Result<ExitCode>
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
+        + Clone
+        + Send
+        + 'static,
+    S::Future: Send + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+    D: Future<Output = ()> + Send + 'static,
+{
     let mut signals = Signals::listen()?;
     let listener = TcpListener::bind(options.listen).await.map_err(|error| {
         io::Error::new(error.kind(), format!("cannot listen on {}: {error}", options.listen))
@@ -72,15 +116,7 @@ async fn run(options: &Options, layer: &RespondAsyncLayer) -> io::Result<ExitCod
     if let Some(address) = options.metrics {
         serve_metrics(address).await?;
     }
-    let handle = layer.handle();
-    let proxy = Proxy::new(Upstream::new(options.upstream.clone())).trusting(options.trusted());
-    if let Some(policy) = options.replay() {
-        let proxy = Proxy::new(Upstream::new(options.upstream.clone())).trusting(options.trusted());
-        handle.replay_on::<Incoming, _, _>(proxy, policy);
-    }
-    // Not with the first late call: what a former process has left is waited for.
-    handle.start();
-    let service = layer.layer(proxy);
+    let (service, draining) = begin();
     announce(&listener)?;
 
     let grace = options.drain;
@@ -92,7 +128,7 @@ async fn run(options: &Options, layer: &RespondAsyncLayer) -> io::Result<ExitCod
             // Dropped without a word only if `run` is gone, and this task with it.
             let _ = stopped.await;
             end = Instant::now() + grace;
-            handle.drain(grace).await;
+            draining.await;
         };
         let connections = server::serve(listener, service, drained).await;
         let left = end.saturating_duration_since(Instant::now()).max(LAST_GRACE);

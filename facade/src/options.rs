@@ -46,6 +46,16 @@ pub struct Options {
     #[arg(long, value_name = "URL")]
     pub upstream: Address,
 
+    /// The other way round: gives callers that know nothing of 202 the plain response of an upstream that
+    /// answers 202, by asking where it says until it is there. Nothing is deferred and nothing kept here, so
+    /// no option about that goes with it
+    #[arg(long, conflicts_with_all = DEFERRING)]
+    pub follow: bool,
+
+    /// How long such a response is waited for; then the caller gets the 202 [default: 1h]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, requires = "follow")]
+    pub follow_for: Option<Duration>,
+
     /// How long a caller waits for its answer before it gets a 202
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = humantime::parse_duration)]
     pub after: Duration,
@@ -219,6 +229,37 @@ pub struct Options {
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
     pub drain: Duration,
 }
+
+/// The options that are about calls that are deferred here.
+const DEFERRING: [&str; 27] = [
+    "after",
+    "defer",
+    "methods",
+    "redirect",
+    "base_path",
+    "public_base",
+    "max_wait",
+    "retention",
+    "retry_after",
+    "max_parked",
+    "max_parked_per_caller",
+    "max_waiters_per_caller",
+    "min_poll",
+    "max_result_bytes",
+    "pending",
+    "complete",
+    "idempotency",
+    "principal_header",
+    "sign_key_file",
+    "url_lifetime",
+    "store",
+    "store_ca",
+    "lease",
+    "store_timeout",
+    "replay",
+    "replay_attempts",
+    "replay_header",
+];
 
 /// `--defer`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

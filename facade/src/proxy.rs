@@ -29,19 +29,24 @@ pub struct Peer(pub SocketAddr);
 
 /// Sends each request to the upstream.
 ///
-/// Failures become responses, so it never fails itself; a connection that ends in the midst of a
-/// response makes that response's body fail.
+/// It fails if there is no response; a connection that ends in the midst of one makes its body fail.
 #[derive(Debug)]
-pub struct Proxy<B> {
+pub struct Forward<B> {
     upstream: Upstream<B>,
     /// Whose word about earlier hops is passed on; everybody's, if nobody is named.
     trusted: Trusted,
 }
 
-// === impl Proxy ===
+/// Turns failures into responses, so that it never fails itself.
+#[derive(Clone, Debug)]
+pub struct Proxy<S> {
+    inner: S,
+}
 
-impl<B> Proxy<B> {
-    /// A proxy for one upstream.
+// === impl Forward ===
+
+impl<B> Forward<B> {
+    /// To one upstream.
     #[must_use]
     pub fn new(upstream: Upstream<B>) -> Self {
         Self { upstream, trusted: Trusted::default() }
@@ -54,22 +59,22 @@ impl<B> Proxy<B> {
     }
 }
 
-impl<B> Clone for Proxy<B> {
+impl<B> Clone for Forward<B> {
     fn clone(&self) -> Self {
         Self { upstream: self.upstream.clone(), trusted: self.trusted.clone() }
     }
 }
 
-impl<B> Service<Request<B>> for Proxy<B>
+impl<B> Service<Request<B>> for Forward<B>
 where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
     type Response = Response<ProxyBody>;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Error>> + Send>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
         Poll::Ready(Ok(()))
     }
 
@@ -79,35 +84,36 @@ where
         if !self.trusted.is_empty() && !peer.is_some_and(|peer| self.trusted.contains(peer)) {
             forwarded::forget(request.headers_mut());
         }
-        Box::pin(async move { Ok(exchange(&upstream, request).await) })
+        Box::pin(async move { exchange(&upstream, request).await })
     }
 }
 
-async fn exchange<B>(upstream: &Upstream<B>, request: Request<B>) -> Response<ProxyBody>
+async fn exchange<B>(
+    upstream: &Upstream<B>,
+    request: Request<B>,
+) -> Result<Response<ProxyBody>, Error>
 where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
     if request.method() == Method::CONNECT {
-        return own(StatusCode::NOT_IMPLEMENTED, "This server doesn't open tunnels.");
+        let detail = "This server doesn't open tunnels.";
+        return Ok(own(StatusCode::NOT_IMPLEMENTED, detail).map(Either::Left));
     }
     let (parts, body) = request.into_parts();
     let (parts, authority) = next_hop(parts, upstream.protocol());
-    match upstream.send(Request::from_parts(parts, body), authority).await {
-        // Never asked for, since `Upgrade` stays behind: what follows it isn't HTTP.
-        Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
-            tracing::warn!("the upstream switched protocols without having been asked");
-            own(StatusCode::BAD_GATEWAY, "The upstream's answer wasn't understood.")
-        }
-        Ok(response) => {
-            let (mut parts, body) = response.into_parts();
-            parts.headers = headers::toward_client(parts.headers);
-            // The version of the other connection; hyper would repeat an HTTP/1.0 to the caller.
-            parts.version = Version::HTTP_11;
-            Response::from_parts(parts, Either::Right(body))
-        }
-        Err(error) => failed(&error),
+    let response = upstream.send(Request::from_parts(parts, body), authority).await?;
+    // Never asked for, since `Upgrade` stays behind: what follows it isn't HTTP.
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        tracing::warn!("the upstream switched protocols without having been asked");
+        let detail = "The upstream's answer wasn't understood.";
+        return Ok(own(StatusCode::BAD_GATEWAY, detail).map(Either::Left));
     }
+    let (mut parts, body) = response.into_parts();
+    parts.headers = headers::toward_client(parts.headers);
+    // The version of the other connection; hyper would repeat an HTTP/1.0 to the caller.
+    parts.version = Version::HTTP_11;
+    Ok(Response::from_parts(parts, Either::Right(body)))
 }
 
 /// The request's head for the upstream, and the authority that the caller asked for.
@@ -136,7 +142,42 @@ fn next_hop(mut parts: request::Parts, protocol: Protocol) -> (request::Parts, O
     (parts, authority)
 }
 
-fn failed(error: &Error) -> Response<ProxyBody> {
+// === impl Proxy ===
+
+impl<S> Proxy<S> {
+    /// Around what fails if there is no response.
+    #[must_use]
+    pub fn new(inner: S) -> Self {
+        Self { inner }
+    }
+}
+
+impl<S, Q, B> Service<Request<Q>> for Proxy<S>
+where
+    S: Service<Request<Q>, Response = Response<B>, Error = Error>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<Either<Full<Bytes>, B>>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        // What is wrapped here fails in a call alone.
+        self.inner.poll_ready(cx).map(|_| Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Q>) -> Self::Future {
+        let answer = self.inner.call(request);
+        Box::pin(async move {
+            Ok(match answer.await {
+                Ok(response) => response.map(Either::Right),
+                Err(error) => failed(&error).map(Either::Left),
+            })
+        })
+    }
+}
+
+fn failed(error: &Error) -> Response<Full<Bytes>> {
     match error {
         Error::RequestBody(cause) => {
             tracing::debug!(cause = chain(cause.as_ref()), "{error}");
@@ -153,8 +194,8 @@ fn failed(error: &Error) -> Response<ProxyBody> {
     }
 }
 
-fn own(status: StatusCode, detail: &str) -> Response<ProxyBody> {
-    problem::response(status, detail).map(Either::Left)
+fn own(status: StatusCode, detail: &str) -> Response<Full<Bytes>> {
+    problem::response(status, detail)
 }
 
 /// An error and what caused it, for one line of the log.

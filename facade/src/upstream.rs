@@ -90,6 +90,12 @@ impl Address {
     pub fn protocol(&self) -> Protocol {
         self.protocol
     }
+
+    /// Its host and port.
+    #[must_use]
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
 }
 
 impl FromStr for Address {

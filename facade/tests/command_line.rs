@@ -73,6 +73,26 @@ async fn a_bad_argument_is_named_with_what_is_wrong() {
 }
 
 #[tokio::test]
+async fn what_is_about_deferring_does_not_go_with_following() {
+    for (option, value) in [
+        ("--after", "2s"),
+        ("--methods", "POST"),
+        ("--base-path", "/jobs"),
+        ("--store", "memory"),
+        ("--replay", "POST:/reports"),
+        ("--idempotency", "off"),
+        ("--max-parked", "7"),
+    ] {
+        let arguments = ["--upstream", "http://127.0.0.1:9", "--follow", option, value];
+        let message = refused(&arguments).await;
+        assert!(message.contains("--follow") && message.contains(option), "{option}: {message}");
+        assert!(message.contains("cannot be used with"), "{option}: {message}");
+    }
+    let message = refused(&["--upstream", "http://127.0.0.1:9", "--follow-for", "2s"]).await;
+    assert!(message.contains("--follow"), "{message}");
+}
+
+#[tokio::test]
 async fn an_address_in_use_ends_it_with_a_message() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = taken.local_addr().unwrap().to_string();

@@ -1,0 +1,11 @@
+//! `FollowLayer`: callers that get the response of a call that was answered "not yet".
+
+#![allow(clippy::unwrap_used)]
+
+mod bounds;
+mod clients;
+mod double;
+mod grpc;
+mod origins;
+mod others;
+mod ours;
