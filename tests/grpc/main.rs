@@ -3,6 +3,7 @@
 
 mod aip_151;
 mod deferred;
+mod followed;
 mod keys;
 mod messages;
 mod operations;

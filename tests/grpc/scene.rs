@@ -19,7 +19,7 @@ use tonic::{
     transport::{Channel, Server, server::TcpIncoming},
 };
 use tonic_prost::ProstCodec;
-use tower_respond_async::{Builder, RespondAsyncLayer, dialect::GrpcDialect};
+use tower_respond_async::{Builder, Handle, RespondAsyncLayer, dialect::GrpcDialect};
 
 use super::{
     messages::{Empty, Named, Operation, RpcStatus, Span, Text, told},
@@ -40,6 +40,7 @@ pub(crate) struct Greeter {
 pub(crate) struct Scene {
     pub(crate) release: Release,
     pub(crate) channel: Channel,
+    pub(crate) handle: Handle,
     /// The metadata of each call, as the service saw it.
     pub(crate) seen: Arc<Mutex<Vec<HeaderMap>>>,
 }
@@ -137,6 +138,7 @@ impl Scene {
 
     pub(crate) async fn of(builder: Builder) -> Self {
         let layer = builder.body(Body::new).build().expect("a valid layer");
+        let handle = layer.handle();
         let release = Release::new();
         let seen = Arc::default();
         let greeter = Greeter { release: release.clone(), seen: Arc::clone(&seen) };
@@ -146,7 +148,7 @@ impl Scene {
         tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
         let endpoint = Channel::from_shared(format!("http://{address}")).expect("a valid URL");
         let channel = endpoint.connect().await.expect("a listening server");
-        Self { release, channel, seen }
+        Self { release, channel, handle, seen }
     }
 
     /// Calls a method of one request and one reply.
