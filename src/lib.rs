@@ -57,14 +57,17 @@
 //! - `Accept: text/html`, as browsers send it: a page that follows those events, and cancels
 //!   ([`Builder::page`]).
 //!
-//! Scripts of other origins need [`dialect::EXPOSED_HEADERS`] to be exposed to them.
+//! Scripts of other origins need [`dialect::EXPOSED_HEADERS`] to be exposed to them. Of another *site*, they cannot
+//! cancel once there is a [`Builder::principal`]: a `DELETE` with `Sec-Fetch-Site: cross-site` is refused, whatever CORS
+//! says.
 //!
 //! # The types
 //!
 //! - [`RespondAsyncLayer`] is the middleware; [`Builder`] sets it up, and lists every bound that it
 //!   keeps with its default.
-//! - [`Handle`] drains it when the process is told to stop, and has requests run again whose process has died
-//!   ([`Handle::replay_on`], [`ReplayPolicy`]).
+//! - [`Handle`] drains it when the process is told to stop ([`Handle`] has a whole server as its example), has requests
+//!   run again whose process has died ([`Handle::replay_on`], [`ReplayPolicy`]), and takes over with
+//!   [`Handle::start`] what a dead process has left, without waiting for the first late call.
 //! - [`Operation`] is a handler's view of its own operation: progress, cancellation, `defer_now`. A
 //!   handler need not know of it.
 //! - [`store::OperationStore`] is where operations are kept; [`store::MemoryStore`] is the default, and
@@ -111,7 +114,8 @@
 //!
 //! # Examples
 //!
-//! As a `tower::ServiceBuilder`, whose first layer is the outermost:
+//! As a `tower::ServiceBuilder`, whose first layer is the outermost (with tower's feature `limit`, and tower-http's
+//! `cors` and `trace`):
 //!
 //! ```
 //! use std::time::Duration;

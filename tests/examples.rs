@@ -60,9 +60,14 @@ fn quickstart_shows_every_kind_of_exchange_within_a_hundred_columns() {
 }
 
 #[test]
-fn tonic_shows_that_grpc_is_not_touched() {
+fn tonic_shows_what_a_late_call_is_to_its_stub() {
     let printed = run("tonic");
-    for line in ["the report of month 6", "month 6, part 3 of 3", "202 Accepted, location: /op"] {
+    for line in [
+        "DeadlineExceeded, operation-name: operations/",
+        "the report of month 6",
+        "month 6, part 3 of 3",
+        "202 Accepted, location: /op",
+    ] {
         assert!(printed.contains(line), "{line:?} is missing in:\n{printed}");
     }
 }

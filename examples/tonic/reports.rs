@@ -2,12 +2,14 @@
 
 use std::{
     convert::Infallible,
+    fmt::Display,
     future::Future,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
 };
 
+use bytes::Bytes;
 use futures_util::stream::{self, Stream};
 use http::uri::PathAndQuery;
 use tokio::time::sleep;
@@ -16,10 +18,9 @@ use tonic::{
     body::Body,
     client,
     server::{self, NamedService},
-    transport::Channel,
 };
 use tonic_prost::ProstCodec;
-use tower::{Service, service_fn};
+use tower::{BoxError, Service, service_fn};
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct ReportRequest {
@@ -36,11 +37,11 @@ pub(crate) struct Report {
 #[derive(Clone)]
 pub(crate) struct ReportsServer;
 
-pub(crate) struct ReportsClient {
-    grpc: client::Grpc<Channel>,
+pub(crate) struct ReportsClient<T> {
+    grpc: client::Grpc<T>,
 }
 
-const BUILD: &str = "/demo.Reports/Build";
+pub(crate) const BUILD: &str = "/demo.Reports/Build";
 const WATCH: &str = "/demo.Reports/Watch";
 
 /// The two methods, slow as they are.
@@ -93,8 +94,14 @@ impl Service<http::Request<Body>> for ReportsServer {
 
 // === impl ReportsClient ===
 
-impl ReportsClient {
-    pub(crate) fn new(channel: Channel) -> Self {
+impl<T> ReportsClient<T>
+where
+    T: client::GrpcService<Body>,
+    T::Error: Display,
+    T::ResponseBody: http_body::Body<Data = Bytes> + Send + 'static,
+    <T::ResponseBody as http_body::Body>::Error: Into<BoxError>,
+{
+    pub(crate) fn new(channel: T) -> Self {
         Self { grpc: client::Grpc::new(channel) }
     }
 
