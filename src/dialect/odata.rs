@@ -145,10 +145,9 @@ impl Form {
     /// of what it accepts and knows nothing of OData after 4.0.
     fn of(request: &HeaderMap) -> Self {
         let knows_4_0_alone = request.get(ODATA_MAX_VERSION).is_some_and(|value| value == "4.0");
-        let is_message = match request.contains_key(header::ACCEPT) {
-            true => request.get_all(header::ACCEPT).iter().any(accepts_http),
-            false => knows_4_0_alone,
-        };
+        let accept = request.get_all(header::ACCEPT);
+        let is_message = accept.iter().any(accepts_http)
+            || knows_4_0_alone && accept.iter().all(accepts_anything);
         if is_message { Self::Message } else { Self::AsyncResult }
     }
 
@@ -191,6 +190,14 @@ impl Form {
         response.headers_mut().insert(RESPOND_ASYNC, STORED);
         response
     }
+}
+
+/// Whether a line of `Accept` says no more than that anything will do.
+fn accepts_anything(line: &HeaderValue) -> bool {
+    line.as_bytes().split(|byte| *byte == b',').all(|range| {
+        let kind = range.split(|byte| *byte == b';').next().unwrap_or_default();
+        kind.trim_ascii() == b"*/*"
+    })
 }
 
 /// Whether a line of `Accept` lists `application/http` itself: nobody who accepts anything means that.

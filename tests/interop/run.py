@@ -1,6 +1,6 @@
 """Real clients of operations against the facade: each case, what was seen, and whether that is right.
 
-Usage: run.py --facade PROGRAM --modules DIRECTORY [NAME...]
+Usage: run.py --programs DIRECTORY --modules DIRECTORY [NAME...]
 
 Called by scripts/interop, which installs what stands in requirements.txt and package.json. With names only those
 clients are run.
@@ -43,12 +43,20 @@ class Client:
 CLIENTS = [
     Client("azure-core", "azure-core", "azure_sdk.py", "core", ""),
     Client("azure-mgmt-core", "azure-mgmt-core", "azure_sdk.py", "mgmt", ""),
+    Client("azure-core, its dialect", "azure-core", "azure_sdk.py", "core", "/data"),
+    Client("azure-mgmt-core, its dialect", "azure-mgmt-core", "azure_sdk.py", "mgmt", "/arm"),
     Client("@azure/core-lro", "npm:@azure/core-lro", "core_lro.mjs", ""),
+    Client("@azure/core-lro, its dialect", "npm:@azure/core-lro", "core_lro.mjs", "/data"),
+    Client("odatapy", "odatapy", "odata.py"),
+    Client("sushy, redfish", "sushy", "redfish_clients.py"),
+    Client("@medplum/core", "npm:@medplum/core", "medplum.mjs", "fhir"),
+    Client("smart-fetch", "smart-fetch", "smart_fetch.py"),
     Client("google-api-core", "google-api-core", "google_api.py"),
     Client("grpcio", "grpcio", "grpc_stub.py"),
     Client("@grpc/grpc-js", "npm:@grpc/grpc-js", "grpc_js.mjs"),
     Client("requests, urllib", "requests", "plain.py"),
     Client("Node's fetch", "$node --version", "fetch.mjs"),
+    Client("requests, google-api-core on the examples", "google-api-core", "examples.py"),
     Client("curl", "$curl --version", "curl.sh"),
 ]
 
@@ -100,7 +108,7 @@ def run(client, modules, where):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--facade", required=True)
+    parser.add_argument("--programs", required=True, type=pathlib.Path)
     parser.add_argument("--modules", required=True, type=pathlib.Path)
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
@@ -109,17 +117,25 @@ def main():
     with contextlib.ExitStack() as stack:
         upstream = started(stack, [sys.executable, str(HERE / "upstream.py")])
         grpc_upstream = started(stack, [sys.executable, str(HERE / "grpc_upstream.py")])
+        dialects = [
+            word
+            for name in ("arm=/arm", "operation-location=/data", "redfish=/redfish", "odata=/odata", "fhir=/fhir")
+            for word in ("--dialect", name)
+        ]
         reply = "google.protobuf.StringValue"
         where = {
-            "facade": facade(stack, options.facade, "--upstream", f"http://{upstream}"),
+            "facade": facade(stack, options.programs / "respond-async-facade", "--upstream", f"http://{upstream}", *dialects),
             "grpc": facade(
                 stack,
-                options.facade,
+                options.programs / "respond-async-facade",
                 *("--upstream", f"h2c://{grpc_upstream}", "--idempotency", "anonymous"),
                 *("--grpc-defer", f"/test.Work/Do={reply}"),
                 *("--grpc-lro", f"/test.Work/Start={reply}"),
             ).removeprefix("http://"),
         }
+        examples = options.programs / "examples"
+        where["axum"] = started(stack, [examples / "axum", "--port", "0"])
+        where["tonic"] = started(stack, [examples / "tonic", "--serve"])
         pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(max_workers=3))
         running = [(client, pool.submit(run, client, options.modules, where)) for client in chosen]
         print("| client | version | case | seen | |\n| --- | --- | --- | --- | --- |")

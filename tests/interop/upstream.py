@@ -8,6 +8,10 @@ Only the last segment of a path counts, so that any prefix can stand for a diale
     /large    after a moment, a megabyte
     /never    after a minute
 
+and for FHIR's bulk export, below `/fhir`:
+
+    /metadata, /$export, /files/Patient.ndjson
+
 Usage: upstream.py    says `listening on ADDR:PORT` when it is ready
 """
 
@@ -41,14 +45,36 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if "/fhir/" in path:
             content_type = "application/fhir+json"
             document = fhir(last, document)
+        if "/fhir" in path and last in ("metadata", "$export", "Patient.ndjson"):
+            document = self.exported(path, last)
         if "/odata/" in path and last != "fail":
             document = {"@odata.context": "$metadata#Made", **document}
+        if last == "Patient.ndjson":
+            content_type = "application/fhir+ndjson"
+        if last == "$export":
+            content_type = "application/json"
         body = json.dumps(document).encode()
         self.send_response(status)
         self.send_header("content-type", content_type)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def exported(self, path, last):
+        """A server with one patient, whose export takes a moment."""
+        root = f"http://{self.headers['host']}{path.rsplit('/', 1)[0]}"
+        if last == "metadata":
+            return {"resourceType": "CapabilityStatement", "fhirVersion": "4.0.1", "status": "active"}
+        if last == "Patient.ndjson":
+            return {"resourceType": "Patient", "id": "p"}
+        time.sleep(MOMENT)
+        return {
+            "transactionTime": "2026-11-28T12:00:00Z",
+            "request": f"{root}/$export",
+            "requiresAccessToken": False,
+            "output": [{"type": "Patient", "url": f"{root}/files/Patient.ndjson"}],
+            "error": [],
+        }
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer
 
