@@ -179,3 +179,70 @@ pub(super) fn ask(ask: Ask, headers: &mut HeaderMap) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(uri: &str, fields: &[(&'static str, &str)]) -> Call {
+        let mut request = Request::post(uri);
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        Call::of(&request.body(()).unwrap())
+    }
+
+    #[test]
+    fn a_call_over_grpc_is_told_by_its_content_type_and_path() {
+        let method = "http://a.example/pkg.Service/Method";
+        for (uri, content_type, expected) in [
+            (method, "application/grpc", true),
+            (method, "application/grpc+proto", true),
+            ("/pkg.Service/Method", "application/grpc", true),
+            (method, "application/grpc-web", false),
+            (method, "application/json", false),
+            ("/google.longrunning.Operations/WaitOperation", "application/grpc", false),
+            ("/Method", "application/grpc", false),
+        ] {
+            let call = call(uri, &[("content-type", content_type)]);
+            assert_eq!(call.is_grpc(), expected, "{uri} {content_type}");
+        }
+    }
+
+    #[test]
+    fn operations_are_asked_for_beside_the_service_of_the_call() {
+        for (uri, expected) in [
+            ("/p.S/M", Some("/google.longrunning.Operations/GetOperation")),
+            (
+                "https://a.example/prefix/p.S/M?x",
+                Some("https://a.example/prefix/google.longrunning.Operations/GetOperation"),
+            ),
+            ("/M", None),
+        ] {
+            let request = call(uri, &[]).about_operation("GetOperation");
+            let found = request.map(|request| request.uri().to_string());
+            assert_eq!(found.as_deref(), expected, "{uri}");
+        }
+    }
+
+    #[test]
+    fn a_timeout_has_eight_digits_at_most_and_a_unit() {
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        for (value, expected) in [
+            ("2H", seconds(7200)),
+            ("3M", seconds(180)),
+            ("4S", seconds(4)),
+            ("5000m", seconds(5)),
+            ("6000000u", seconds(6)),
+            ("99999999n", Some(Duration::from_nanos(99_999_999))),
+            ("999999999S", None),
+            ("S", None),
+            ("", None),
+            ("1x", None),
+            ("+1S", None),
+            ("1.5S", None),
+        ] {
+            assert_eq!(call("/", &[("grpc-timeout", value)]).grpc_timeout(), expected, "{value}");
+        }
+    }
+}

@@ -29,10 +29,10 @@ pub enum Ask {
 /// Whether polls ask the server to hold them: [`FollowLayer::prefer_wait`](super::FollowLayer::prefer_wait).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PreferWait {
-    /// They do not.
+    /// They do not; over gRPC it is `GetOperation` that is called.
     Never,
     /// For so long, where the answer to the call is of a server that offers it: one that has the field
-    /// `Respond-Async`.
+    /// `Respond-Async`. Over gRPC it is offered until `WaitOperation` turns out to be missing.
     WhereOffered(Duration),
     /// For so long, whoever answers.
     Always(Duration),

@@ -112,6 +112,8 @@ fn without_dots(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn resolved(base: &str, reference: &str) -> Option<String> {
@@ -204,6 +206,22 @@ mod tests {
             "http://[::1/",
         ] {
             assert_eq!(resolved("https://a/b", reference), None, "{reference}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_leads_to_a_url_or_nowhere(
+            reference in "(https?:)?(//)?[a-z@:./?#%\\[\\] ]{0,20}|.{0,20}",
+            base in "(https?://a[.]b)?/[a-z./]{0,10}",
+        ) {
+            let base: Uri = base.parse().unwrap();
+            if let Some(Place { site, target }) = resolve(&base, &reference) {
+                let host = site.as_ref().map(|(_, authority)| authority.host());
+                prop_assert!(host.is_none_or(|host| !host.is_empty() && !host.contains('@')));
+                prop_assert!(target.path().starts_with('/'));
+                prop_assert!(!target.path().split('/').any(|segment| segment == ".."));
+            }
         }
     }
 }

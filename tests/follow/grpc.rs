@@ -22,7 +22,7 @@ use tonic::{
 };
 use tonic_prost::ProstCodec;
 use tower::{Layer, service_fn as tower_service_fn};
-use tower_respond_async::client::{Follow, FollowLayer, MadeBody, OnDrop, PollBody};
+use tower_respond_async::client::{Follow, FollowLayer, MadeBody, OnDrop, PollBody, PreferWait};
 
 #[derive(Clone, PartialEq, Message)]
 struct Text {
@@ -281,6 +281,14 @@ async fn where_nobody_holds_it_the_operation_is_asked_for_again_and_again() {
     let asked = double.asked.lock().unwrap();
     let paused = (asked[4].after - asked[3].after).as_millis();
     assert!((2000..=2201).contains(&paused), "{paused} ms");
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_polls_are_not_to_be_held_none_is() {
+    let double = Double::new([late(false, 1), running(0), done(0)]);
+    let layer = FollowLayer::new().prefer_wait(PreferWait::Never);
+    assert_eq!(double.call(layer).await.unwrap(), "the reply");
+    assert_eq!(double.paths()[1..], [GET, GET]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,15 +1,19 @@
 //! Over gRPC: from a `DEADLINE_EXCEEDED` that names an operation to the reply.
 
+mod reply;
+
 use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
-use http::{
-    HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header::CONTENT_LENGTH,
-};
+use http::{HeaderMap, Request, Response, StatusCode, header::CONTENT_LENGTH};
 use http_body::{Body, Frame};
 use tokio::time::{Instant, sleep, timeout_at};
 use tower_service::Service;
 
+use self::reply::{
+    Answer, DEADLINE_EXCEEDED, DETAILS, GRPC_MESSAGE, GRPC_STATUS, OPERATION_NAME, Reply, answer,
+    code,
+};
 use super::{
     bodies::MakeBody,
     body::FollowBody,
@@ -21,7 +25,7 @@ use super::{
 use crate::{
     base64,
     body::BoxError,
-    proto::{self, Any, Ending, Message, Operation, OperationRequest, RetryInfo, Status},
+    proto::{self, Message, Operation, OperationRequest, RetryInfo, Status},
     timer,
 };
 
@@ -39,47 +43,15 @@ struct Watch<S, B, M> {
 /// How an operation is asked about.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
-    /// It is held until it is done.
-    Wait,
+    /// It is held until it is done, for so long at most.
+    Wait(Duration),
     Get,
 }
-
-/// What a method of the operations' service answers.
-enum Answer {
-    Operation(Operation),
-    /// Ask again.
-    Unavailable,
-    /// There is no such method.
-    Unimplemented,
-    /// It cannot be known.
-    Refused,
-}
-
-/// What there is instead of the answer to the call.
-struct Reply {
-    message: Option<Bytes>,
-    trailers: HeaderMap,
-}
-
-const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
-const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
-const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
-const OPERATION_NAME: HeaderName = HeaderName::from_static("operation-name");
-
-const OK: i32 = 0;
-const UNKNOWN: i32 = 2;
-const DEADLINE_EXCEEDED: i32 = 4;
-const RESOURCE_EXHAUSTED: i32 = 8;
-const UNIMPLEMENTED: i32 = 12;
-const INTERNAL: i32 = 13;
-const UNAVAILABLE: i32 = 14;
 
 /// How much longer than it is to be held an answer may take.
 const LEEWAY: Duration = Duration::from_secs(10);
 /// A poll that took as long was held.
 const HELD: Duration = Duration::from_secs(1);
-/// How long an operation is held where polls prefer no other time.
-const WAIT: Duration = Duration::from_secs(25);
 
 /// When a call is given up that is sent now, if it has a `grpc-timeout`.
 pub(super) fn end<S, B, M>(poller: &Poller<S, B, M>) -> Option<Instant> {
@@ -159,7 +131,10 @@ where
         let most = timer::moment(poller.options.max_time);
         let watch = Self {
             end: end.map_or(most, |end| end.min(most)),
-            way: Way::Wait,
+            way: match poller.options.prefer_wait {
+                PreferWait::WhereOffered(wait) | PreferWait::Always(wait) => Way::Wait(wait),
+                PreferWait::Never => Way::Get,
+            },
             polls: 0,
             failures: 0,
             backoff: Backoff::default(),
@@ -186,10 +161,11 @@ where
             }
             self.poller.options.report(&Progress { polls: self.polls, ..Progress::default() });
             let Some((answer, took)) = self.ask(&name, delay).await else { break None };
-            let was_held = self.way == Way::Wait && took >= HELD;
+            let is_held = matches!(self.way, Way::Wait(_));
+            let was_held = is_held && took >= HELD;
             match answer {
                 Answer::Operation(latest) => (operation, self.failures) = (latest, 0),
-                Answer::Unimplemented if self.way == Way::Wait => self.way = Way::Get,
+                Answer::Unimplemented if is_held => self.way = Way::Get,
                 Answer::Unavailable if self.failures < self.poller.options.max_failures => {
                     self.failures += 1;
                 }
@@ -214,16 +190,15 @@ where
         sleep(delay).await;
         self.polls += 1;
         let begun = Instant::now();
-        let wait = self.wait().min(left - delay);
         let (method, timeout) = match self.way {
-            Way::Wait => ("WaitOperation", Some(wait)),
+            Way::Wait(wait) => ("WaitOperation", Some(wait.min(left - delay))),
             Way::Get => ("GetOperation", None),
         };
         let request = self.poller.call.about_operation(method)?;
         let content = OperationRequest { name: name.to_owned(), timeout }.encode();
         let asked = self.poller.ask(request, proto::frame(&content));
         let most = self.poller.options.max_message_bytes;
-        let end = self.end.min(begun + wait + LEEWAY);
+        let end = self.end.min(begun + timeout.unwrap_or_default() + LEEWAY);
         let answer = timeout_at(end, async {
             match asked.await? {
                 Ok(response) => Some(answer(response, most, end).await),
@@ -232,82 +207,5 @@ where
         });
         let answer = answer.await.unwrap_or(Some(Answer::Unavailable))?;
         Some((answer, Instant::now().saturating_duration_since(begun)))
-    }
-
-    fn wait(&self) -> Duration {
-        match self.poller.options.prefer_wait {
-            PreferWait::WhereOffered(wait) | PreferWait::Always(wait) => wait,
-            PreferWait::Never => WAIT,
-        }
-    }
-}
-
-// === Answers ===
-
-async fn answer<R>(response: Response<R>, most: usize, until: Instant) -> Answer
-where
-    R: Body<Data = Bytes>,
-    R::Error: Into<BoxError>,
-{
-    let (head, body) = response.into_parts();
-    let mut body = FollowBody::passed(body);
-    body.read(most, until).await;
-    let trailers = body.trailers();
-    let code = code(&head.headers).or_else(|| code(trailers?));
-    match code {
-        Some(OK) => {
-            let message = body.whole().and_then(|data| proto::unframe(&data));
-            match message.map(Operation::decode) {
-                Some(Ok(operation)) => Answer::Operation(operation),
-                Some(Err(_)) | None => Answer::Refused,
-            }
-        }
-        Some(UNIMPLEMENTED) => Answer::Unimplemented,
-        Some(DEADLINE_EXCEEDED | RESOURCE_EXHAUSTED | UNAVAILABLE) => Answer::Unavailable,
-        Some(_) => Answer::Refused,
-        // Not gRPC: something between has answered, or it broke off.
-        None => Answer::Unavailable,
-    }
-}
-
-fn code(fields: &HeaderMap) -> Option<i32> {
-    fields.get(GRPC_STATUS)?.to_str().ok()?.parse().ok()
-}
-
-// === impl Reply ===
-
-impl Reply {
-    fn of(ending: Option<Ending>) -> Self {
-        match ending {
-            Some(Ending::Response(Any { value, .. })) => {
-                let trailers = HeaderMap::from_iter([(GRPC_STATUS, HeaderValue::from(OK))]);
-                Self { message: Some(proto::frame(&value)), trailers }
-            }
-            Some(Ending::Error(status)) => Self::failed(&status),
-            None => Self::failed(&Status {
-                code: INTERNAL,
-                message: "the operation ended without a reply".to_owned(),
-                details: Vec::new(),
-            }),
-        }
-    }
-
-    fn failed(status: &Status) -> Self {
-        // An error that says that it is none would be a reply without a message.
-        let code = if status.code == OK { UNKNOWN } else { status.code };
-        let mut trailers = HeaderMap::new();
-        trailers.insert(GRPC_STATUS, HeaderValue::from(code));
-        trailers.insert(GRPC_MESSAGE, proto::escape(&status.message));
-        if !status.details.is_empty() {
-            let details = base64::encode_standard(&status.encode());
-            let details = HeaderValue::try_from(details).expect("base64 is a header value");
-            trailers.insert(DETAILS, details);
-        }
-        Self { message: None, trailers }
-    }
-
-    fn frames(self) -> VecDeque<Frame<Bytes>> {
-        let message = self.message.map(Frame::data);
-        message.into_iter().chain([Frame::trailers(self.trailers)]).collect()
     }
 }
