@@ -108,10 +108,12 @@ impl Guard {
     /// In which dialect a call is spoken of; `None` if it is of gRPC, and its method is not listed.
     #[inline]
     pub(crate) fn voice(&self, request: &RequestHead<'_>, scan: Scan) -> Option<VoiceId> {
-        let (voices, path) = (&self.status.voices, request.uri.path());
-        match scan.is_grpc {
-            false => Some(voices.of(path)),
-            true => voices.of_method(path),
+        let voices = &self.status.voices;
+        match (scan.is_grpc, voices.are_one()) {
+            (false, true) => Some(VoiceId::REST),
+            (true, true) => None,
+            (false, false) => Some(voices.of(request.uri.path())),
+            (true, false) => voices.of_method(request.uri.path()),
         }
     }
 

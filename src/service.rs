@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Request, Response};
+use http::{HeaderName, Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
@@ -41,6 +41,15 @@ pub struct RespondAsync<S, M = Wrap> {
     inner: S,
     guard: Arc<Guard>,
     wrap: M,
+    in_time: InTime,
+}
+
+/// What this does with responses in time that a dialect wants wrapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum InTime {
+    Wrap,
+    /// Nothing: whoever calls it will.
+    Leave,
 }
 
 const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
@@ -50,7 +59,7 @@ const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
 impl<S, M> RespondAsync<S, M> {
     pub(crate) fn new(inner: S, guard: Arc<Guard>, wrap: M) -> Self {
-        Self { inner, guard, wrap }
+        Self { inner, guard, wrap, in_time: InTime::Wrap }
     }
 
     /// The inner service.
@@ -141,6 +150,27 @@ impl<S: Clone, M> RespondAsync<S, M> {
 }
 
 impl<S, M> RespondAsync<S, M> {
+    /// Calls the service as ever, and wraps what it answers in time.
+    #[cold]
+    fn wrapped<B, R>(&mut self, request: Request<B>, wrapping: Wrapping) -> ResponseFuture<S, B, M>
+    where
+        S: Service<Request<RequestBody<B>>, Response = Response<R>> + Clone + Send + 'static,
+        S::Future: Send + 'static,
+        S::Error: Into<BoxError> + Send + 'static,
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+        R: Body<Data = Bytes> + Send + 'static,
+        R::Error: Into<BoxError>,
+        M: Clone,
+    {
+        let (inner, guard) = (self.instance(), Arc::clone(&self.guard));
+        let mut plain = RespondAsync { inner, guard, wrap: Wrap, in_time: InTime::Leave };
+        let answer = Box::pin(wrapping.answer(plain.call(request)));
+        ResponseFuture::keyed(answer, self.wrap.clone())
+    }
+}
+
+impl<S, M> RespondAsync<S, M> {
     fn orphans<B, R>(&self) -> Orphans<S, B>
     where
         S: Service<Request<RequestBody<B>>, Response = Response<R>> + Send + 'static,
@@ -177,7 +207,7 @@ where
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let head = RequestHead::from(&request);
         if let Some((voice, route)) = self.guard.route(&head) {
             // A process that only answers for operations takes over from those that are gone, too.
@@ -188,36 +218,13 @@ where
         }
         let scan = Scan::of(head.headers);
         let voice = self.guard.voice(&head, scan);
-        match Wrapping::of(&self.guard, voice, &head) {
-            None => self.defer(request, scan, voice, self.wrap.clone()),
-            Some(wrapping) => {
-                let call = self.defer(request, scan, voice, Wrap);
-                ResponseFuture::keyed(Box::pin(wrapping.answer(call)), self.wrap.clone())
-            }
+        if let Some(voice) = voice
+            && voice != VoiceId::REST
+            && self.in_time == InTime::Wrap
+            && let Some(wrapping) = Wrapping::of(&self.guard, voice, &head)
+        {
+            return self.wrapped(request, wrapping);
         }
-    }
-}
-
-impl<S, M> RespondAsync<S, M> {
-    /// Calls the service, and defers the call if it may be.
-    #[inline]
-    fn defer<B, R, W>(
-        &mut self,
-        mut request: Request<B>,
-        scan: Scan,
-        voice: Option<VoiceId>,
-        wrap: W,
-    ) -> ResponseFuture<S, B, W>
-    where
-        S: Service<Request<RequestBody<B>>, Response = Response<R>> + Clone + Send + 'static,
-        S::Future: Send + 'static,
-        S::Error: Into<BoxError> + Send + 'static,
-        B: Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
-        R: Body<Data = Bytes> + Send + 'static,
-        R::Error: Into<BoxError>,
-    {
-        let head = RequestHead::from(&request);
         let Decision { deferral, applied } = self.guard.decide(&head, scan, voice);
         let orphans = self.orphans();
         if deferral == Deferral::Never && orphans.is_none() {
@@ -225,7 +232,7 @@ impl<S, M> RespondAsync<S, M> {
                 request.headers_mut().remove(GRPC_ACCEPT_ENCODING);
             }
             let call = self.start(request.map(RequestBody::live), Slot::Outside);
-            return ResponseFuture::passing(call, wrap);
+            return ResponseFuture::passing(call, self.wrap.clone());
         }
         let mut facts = Facts::of(&head, applied, self.guard.status.identify(&head));
         facts.voice = voice.unwrap_or(VoiceId::REST);
@@ -233,7 +240,7 @@ impl<S, M> RespondAsync<S, M> {
             Deferral::Never => {
                 let call = self.start(request.map(RequestBody::live), Slot::Outside);
                 let call = OwnedCall::new(call, facts, orphans);
-                return ResponseFuture::held(call, wrap);
+                return ResponseFuture::held(call, self.wrap.clone());
             }
             Deferral::After(after) => after,
             Deferral::Redirect(after) => {
@@ -250,42 +257,39 @@ impl<S, M> RespondAsync<S, M> {
         if let Some(public) = self.guard.status.public_base(&head) {
             facts.public_base = Some(public);
         }
-        let key = match scan.keyed {
-            true => self.guard.key(&head, facts.principal.as_ref()),
-            false => Ok(None),
-        };
-        if scan.is_grpc {
-            untie(request.headers_mut());
-        }
         if scan.keyed {
-            match key {
+            match self.guard.key(&head, facts.principal.as_ref()) {
                 Ok(None) => {}
                 Ok(Some(key)) => {
+                    untie(&mut request, scan);
                     let claimant = Claimant::new(Arc::clone(&self.guard), key, facts, after);
                     let call = KeyedCall { service: self.instance(), request, claimant };
-                    return ResponseFuture::keyed(Box::pin(call.answer()), wrap);
+                    return ResponseFuture::keyed(Box::pin(call.answer()), self.wrap.clone());
                 }
                 Err(InvalidKey) => {
                     let answer = self.guard.status.error(facts.voice, Problem::InvalidKey);
-                    return ResponseFuture::own(Box::pin(ready(answer)), wrap);
+                    return ResponseFuture::own(Box::pin(ready(answer)), self.wrap.clone());
                 }
             }
         }
+        untie(&mut request, scan);
         let kept = facts.kept.as_deref().map(Kept::body);
         let (call, upload) = self.start_guarded(request, scan, kept);
         facts.upload = upload;
         let call = OwnedCall::new(call, facts, orphans);
         let race = Race { call, guard: Arc::clone(&self.guard) };
-        ResponseFuture::racing(race, Timer::after(after), wrap)
+        ResponseFuture::racing(race, Timer::after(after), self.wrap.clone())
     }
 }
 
 /// Has a gRPC service answer as it would any caller, at any time: what is kept is for others too, and the
 /// work does not end when its first caller would have given up.
-#[cold]
-fn untie(headers: &mut HeaderMap) {
-    headers.remove(GRPC_ACCEPT_ENCODING);
-    headers.remove(GRPC_TIMEOUT);
+#[inline]
+fn untie<B>(request: &mut Request<B>, scan: Scan) {
+    if scan.is_grpc {
+        request.headers_mut().remove(GRPC_ACCEPT_ENCODING);
+        request.headers_mut().remove(GRPC_TIMEOUT);
+    }
 }
 
 impl<S: fmt::Debug, M> fmt::Debug for RespondAsync<S, M> {

@@ -30,19 +30,11 @@ pub(crate) struct Wrapping {
 
 impl Wrapping {
     /// `None` if a response in time passes through.
-    #[inline]
     pub(crate) fn of(
         guard: &Arc<Guard>,
-        voice: Option<VoiceId>,
+        voice: VoiceId,
         request: &RequestHead<'_>,
     ) -> Option<Self> {
-        match voice {
-            None | Some(VoiceId::REST) => None,
-            Some(voice) => Self::of_other(guard, voice, request),
-        }
-    }
-
-    fn of_other(guard: &Arc<Guard>, voice: VoiceId, request: &RequestHead<'_>) -> Option<Self> {
         let target = request.uri.path_and_query()?;
         match guard.status.voices.get(voice).dialect.in_time(target.path()) {
             Passage::Through => None,

@@ -109,6 +109,7 @@ impl Voices {
         Self { rest, others }
     }
 
+    #[inline]
     pub(crate) fn get(&self, id: VoiceId) -> &Voice {
         match id {
             VoiceId::REST => &self.rest,
@@ -116,13 +117,15 @@ impl Voices {
         }
     }
 
-    /// Which one speaks of calls of a path.
+    /// Whether one speaks of all calls, and none of gRPC.
     #[inline]
+    pub(crate) fn are_one(&self) -> bool {
+        self.others.is_empty()
+    }
+
+    /// Which one speaks of calls of a path.
     pub(crate) fn of(&self, path: &str) -> VoiceId {
-        match self.others.is_empty() {
-            true => VoiceId::REST,
-            false => self.find(|voice| voice.is_below(path)).unwrap_or(VoiceId::REST),
-        }
+        self.find(|voice| voice.is_below(path)).unwrap_or(VoiceId::REST)
     }
 
     /// Which one speaks of calls of a gRPC method, if any does.
@@ -137,15 +140,18 @@ impl Voices {
     /// What the request is, and to which one; `None` if it is for the service.
     #[inline]
     pub(crate) fn route(&self, request: &RequestHead<'_>) -> Option<(VoiceId, Route)> {
-        let found = self.rest.dialect.route(&self.rest.mount, request);
-        match (found, self.others.is_empty()) {
-            (Some(route), _) => Some((VoiceId::REST, route)),
-            (None, true) => None,
-            (None, false) => self.others.iter().enumerate().find_map(|(at, voice)| {
-                let route = voice.dialect.route(&voice.mount, request)?;
-                Some((VoiceId::other(at), route))
-            }),
+        match self.rest.dialect.route(&self.rest.mount, request) {
+            Some(route) => Some((VoiceId::REST, route)),
+            None if self.are_one() => None,
+            None => self.route_to_others(request),
         }
+    }
+
+    fn route_to_others(&self, request: &RequestHead<'_>) -> Option<(VoiceId, Route)> {
+        self.others.iter().enumerate().find_map(|(at, voice)| {
+            let route = voice.dialect.route(&voice.mount, request)?;
+            Some((VoiceId::other(at), route))
+        })
     }
 }
 

@@ -83,6 +83,7 @@ type Read = Result<Snapshot, Problem>;
 
 impl Status {
     /// What the request asks of an operation, and in which dialect; `None` if it is for the service.
+    #[inline]
     pub(crate) fn route(&self, request: &RequestHead<'_>) -> Option<(VoiceId, Route)> {
         self.voices.route(request)
     }
