@@ -1,11 +1,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 
 use super::{
-    Asked, Dialect, Links, Mount, Patch, Preference, Problem, RESPOND_ASYNC, References, Reply,
-    Resource, Route, STORED,
+    Asked, Dialect, Links, Mount, Preference, Problem, RESPOND_ASYNC, References, Reply, Resource,
+    Route, STORED,
     answer::{self, PREFERENCE_APPLIED},
     interval::Interval,
     json::{Object, name},
@@ -14,7 +14,7 @@ use super::{
 use crate::{
     clock::Timestamp,
     deferral::Deferral,
-    operation::{Failure, Snapshot, State},
+    operation::{Failure, OperationId, Outcome, Snapshot, State},
     request::RequestHead,
 };
 
@@ -110,18 +110,24 @@ impl FhirDialect {
 
     fn running(self, operation: &Snapshot) -> Response<Bytes> {
         let mut response = monitor::running(operation, self.retry_after);
-        response.headers_mut().insert(X_PROGRESS, progress(operation));
+        response.headers_mut().insert(X_PROGRESS, progress(&operation.state));
         response
     }
 
-    fn ended(self, operation: &Snapshot, expires: Timestamp, links: &Links) -> Reply {
+    fn ended(self, id: OperationId, outcome: &Outcome, expires: Timestamp, links: &Links) -> Reply {
+        let expires = HeaderValue::try_from(expires.to_http_date());
+        let expires = expires.expect("letters, digits and punctuation");
         match self.end {
-            End::Response => Reply::Replay(replay(expires)),
+            End::Response => {
+                let mut patch = answer::replay(outcome);
+                patch.set.insert(header::EXPIRES, expires);
+                Reply::Replay(patch)
+            }
             End::SeeOther => {
                 let mut response = answer::bare(StatusCode::SEE_OTHER);
                 let headers = response.headers_mut();
-                headers.insert(header::LOCATION, links.result(operation.id));
-                headers.insert(header::EXPIRES, date(expires));
+                headers.insert(header::LOCATION, links.result(id));
+                headers.insert(header::EXPIRES, expires);
                 headers.insert(RESPOND_ASYNC, STORED);
                 Reply::message(response)
             }
@@ -165,11 +171,11 @@ impl Dialect for FhirDialect {
             (true, _, State::NotStarted | State::Running { .. }) => {
                 Reply::message(self.running(operation))
             }
-            (true, Resource::Status, State::Ended { expires, .. }) => {
-                self.ended(operation, *expires, links)
+            (true, Resource::Status, State::Ended { outcome, expires }) => {
+                self.ended(operation.id, outcome, *expires, links)
             }
-            (true, Resource::Result, State::Ended { .. }) => {
-                Reply::Replay(monitor::replay(HeaderMap::new()))
+            (true, Resource::Result, State::Ended { outcome, .. }) => {
+                Reply::Replay(answer::replay(outcome))
             }
         }
     }
@@ -181,18 +187,10 @@ impl Dialect for FhirDialect {
     }
 }
 
-fn replay(expires: Timestamp) -> Patch {
-    monitor::replay(HeaderMap::from_iter([(header::EXPIRES, date(expires))]))
-}
-
-fn date(time: Timestamp) -> HeaderValue {
-    HeaderValue::try_from(time.to_http_date()).expect("letters, digits and punctuation")
-}
-
 /// What is done, and how much of it, for people: one line of visible ASCII.
-fn progress(operation: &Snapshot) -> HeaderValue {
-    let percent = answer::percent(&operation.state).map(|percent| format!("{percent}%"));
-    let text = match &operation.state {
+fn progress(state: &State) -> HeaderValue {
+    let percent = answer::percent(state).map(|percent| format!("{percent}%"));
+    let text = match state {
         State::NotStarted => Some("accepted"),
         State::Running { message, .. } => message.as_deref(),
         State::Ended { .. } => Some("completed"),
@@ -253,5 +251,28 @@ fn issue_type(problem: &Problem) -> &'static str {
             | Failure::Lost
             | Failure::GaveUp => "exception",
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_is_one_line_of_less_than_a_hundred_visible_characters() {
+        let running = |progress, message: Option<&str>| {
+            let message = message.map(str::to_owned);
+            self::progress(&State::Running { progress, message })
+        };
+        assert_eq!(progress(&State::NotStarted), "accepted");
+        assert_eq!(running(None, None), "in progress");
+        assert_eq!(running(None, Some(" \r\n\t")), "in progress");
+        assert_eq!(running(Some(0.456), None), "45%");
+        assert_eq!(running(Some(0.456), Some("Patients")), "45% Patients");
+        assert_eq!(running(None, Some("a\r\nX-Evil: 1\0b")), "a X-Evil: 1 b");
+        assert_eq!(running(None, Some("12 Äpfel 🍎")), "12 ?pfel ?");
+        let long = running(Some(1.0), Some(&"word ".repeat(100)));
+        assert_eq!(long.len(), LONGEST);
+        assert!(long.as_bytes().starts_with(b"100% word word"));
     }
 }

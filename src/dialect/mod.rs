@@ -256,3 +256,6 @@ pub const EXPOSED_HEADERS: [HeaderName; 13] = [
 pub(crate) const PENDING: HeaderValue = HeaderValue::from_static("pending");
 pub(crate) const STORED: HeaderValue = HeaderValue::from_static("stored");
 pub(crate) const UNAVAILABLE: HeaderValue = HeaderValue::from_static("unavailable");
+
+#[cfg(test)]
+mod tests;

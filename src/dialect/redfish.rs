@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 
 use super::{
     Asked, Dialect, Links, Mount, Preference, Problem, References, Reply, Route, Verdict,
@@ -150,7 +150,7 @@ impl Dialect for RedfishDialect {
             (false, _) => Reply::message(answer::bare(StatusCode::NO_CONTENT)),
             (true, _) if monitor::is_dismissed(operation) => self.error(&Problem::Unknown),
             (true, None) => Reply::message(self.running(operation, links)),
-            (true, Some(_)) => Reply::Replay(monitor::replay(HeaderMap::new())),
+            (true, Some(outcome)) => Reply::Replay(answer::replay(outcome)),
         }
     }
 
