@@ -70,7 +70,7 @@
 //! - [`store::OperationStore`] is where operations are kept; [`store::MemoryStore`] is the default, and
 //!   forgets them when the process ends.
 //! - [`dialect::Dialect`] is how they are spoken of on the wire; [`dialect::StandardDialect`] is the
-//!   default.
+//!   default, and there are others for clients of Azure, Redfish, FHIR and OData.
 //! - [`KeyRing`] signs the URLs of operations.
 //! - [`StatusService`] answers for operations where the layer cannot.
 //!

@@ -22,8 +22,8 @@ use crate::{
 /// library can follow no other. `Allow: DELETE` says that it can be cancelled: a `DELETE` is answered 204, and
 /// from then on the monitor is unknown (404). Errors are Redfish's own.
 ///
-/// Neither library finds a 202 that its program does not expect: sushy needs it where the program asked for a
-/// task monitor. So do not defer what those programs take for synchronous.
+/// The task has no URL beside its monitor's, because sushy polls the one that the task names. (That library's own
+/// blocking wait, of 5.14.0, fails at any `Retry-After` in seconds; its task monitors do not.)
 ///
 /// ```
 /// use std::time::Duration;

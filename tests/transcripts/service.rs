@@ -19,6 +19,10 @@ pub(crate) async fn answer(request: Request<Body>) -> Response<Body> {
             sleep(WORK).await;
             json(409, r#"{"error":{"code":"Full","message":"The disk is full."}}"#)
         }
+        "noted" => {
+            sleep(WORK).await;
+            json(202, r#"{"noted":true}"#)
+        }
         "stuck" => std::future::pending().await,
         _ => {
             Operation::current().message("Counting apples");

@@ -27,7 +27,9 @@ use crate::{
 /// long as the operation is known, and its *result* (`{base}/{id}/result`), which is 202 and the
 /// status document until it is the response itself, whatever its status. `Location` names the
 /// result, `Link: rel="monitor"` the status; once references are absolute,
-/// `Operation-Location` and `Azure-AsyncOperation` name the status too.
+/// `Operation-Location` and `Azure-AsyncOperation` name the status too: then one 202 serves clients of all of
+/// these at once. [`arm`](Self::arm) and [`operation_location`](Self::operation_location) say no more
+/// than what their clients look at, report errors as these expect it, and leave `PUT` and `PATCH` alone.
 ///
 /// [`pending`](Self::pending) and [`complete`](Self::complete) change what is found at the URL in
 /// `Location`; the flow of the cloud design patterns' *Asynchronous Request-Reply* page, 200 while
