@@ -28,7 +28,9 @@ pub(crate) async fn answer(request: Request<Body>) -> Response<Body> {
             Operation::current().message("Counting apples");
             Operation::current().progress(0.4);
             sleep(WORK).await;
-            json(200, r#"{"rows":12}"#)
+            let mut report = json(200, r#"{"rows":12}"#);
+            report.headers_mut().insert("x-rows", 12.into());
+            report
         }
     }
 }
