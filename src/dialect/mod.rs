@@ -6,7 +6,7 @@
 //! | [`StandardDialect::arm`] | Azure Resource Manager: `ARMPolling` | the same, but for `PUT` and `PATCH` | absolute |
 //! | [`StandardDialect::operation_location`] | Azure's services: azure-core, `@azure/core-lro` | the same, but for `PUT` and `PATCH` | absolute |
 //! | [`RedfishDialect`] | Redfish: sushy, DMTF's `redfish` | as the policy says | paths |
-//! | [`FhirDialect`] | FHIR's bulk export and R6: smart-fetch, medplum | always and only who sent `Prefer: respond-async` | absolute |
+//! | [`FhirDialect`] | FHIR's bulk export, R5 and R6: smart-fetch, medplum | always and only who sent `Prefer: respond-async` | absolute |
 //! | [`ODataDialect`] | OData 4: odatapy, Olingo | only who sent `Prefer: respond-async` | any |
 //!
 //! What each of them says is written down, word by word, in the repository's `tests/transcripts`. A layer

@@ -29,6 +29,7 @@ fn dialects() -> Vec<(&'static str, Box<dyn Dialect>)> {
         ("operation-location", Box::new(StandardDialect::operation_location())),
         ("redfish", Box::new(RedfishDialect::new())),
         ("fhir", Box::new(FhirDialect::new())),
+        ("fhir r5", Box::new(FhirDialect::bundle())),
         ("fhir r6", Box::new(FhirDialect::see_other())),
         ("odata", Box::new(ODataDialect::new())),
     ]

@@ -1,3 +1,5 @@
+mod bundle;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -29,7 +31,8 @@ use crate::{
 /// as long as it runs, then
 ///
 /// - the response of the call itself, such as the manifest of a bulk export, and in `Expires` how long it
-///   is kept ([`new`](Self::new): Bulk Data Access); or
+///   is kept ([`new`](Self::new): Bulk Data Access);
+/// - a `Bundle` with that response as its one entry ([`bundle`](Self::bundle): R5); or
 /// - 303 and in `Location` where it is (`{base}/{id}/result`), exactly as it would have been without the
 ///   preference, failures too ([`see_other`](Self::see_other): R6).
 ///
@@ -66,6 +69,8 @@ enum End {
     /// The response.
     #[default]
     Response,
+    /// A bundle that holds it.
+    Bundle,
     /// Where the response is.
     SeeOther,
 }
@@ -85,6 +90,12 @@ impl FhirDialect {
     /// a minute apart.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The flow of R5: the status becomes a `Bundle` of the type `batch-response`, whose one entry is the
+    /// response. A response whose body is neither empty nor JSON cannot stand in one, and is given as it is.
+    pub fn bundle() -> Self {
+        Self { end: End::Bundle, ..Self::default() }
     }
 
     /// The flow of R6: the status becomes a redirect to the response.
@@ -117,21 +128,31 @@ impl FhirDialect {
     fn ended(self, id: OperationId, outcome: &Outcome, expires: Timestamp, links: &Links) -> Reply {
         let expires = HeaderValue::try_from(expires.to_http_date());
         let expires = expires.expect("letters, digits and punctuation");
-        match self.end {
-            End::Response => {
-                let mut patch = answer::replay(outcome);
-                patch.set.insert(header::EXPIRES, expires);
-                Reply::Replay(patch)
+        let mut patch = match (self.end, outcome) {
+            (End::Response, _) => answer::replay(outcome),
+            (End::Bundle, Outcome::Response(response)) => {
+                bundle::wrap(response).unwrap_or_else(|| answer::replay(outcome))
             }
-            End::SeeOther => {
+            (End::Bundle, Outcome::Failure(failure)) => {
+                let problem = Problem::Failed { id, failure: *failure };
+                let bundle = bundle::of_outcome(problem.status(), &self::outcome(&problem));
+                let mut response = answer::document(StatusCode::OK, FHIR_JSON, bundle);
+                let headers = response.headers_mut();
+                headers.insert(header::EXPIRES, expires);
+                headers.insert(RESPOND_ASYNC, STORED);
+                return Reply::message(response);
+            }
+            (End::SeeOther, _) => {
                 let mut response = answer::bare(StatusCode::SEE_OTHER);
                 let headers = response.headers_mut();
                 headers.insert(header::LOCATION, links.result(id));
                 headers.insert(header::EXPIRES, expires);
                 headers.insert(RESPOND_ASYNC, STORED);
-                Reply::message(response)
+                return Reply::message(response);
             }
-        }
+        };
+        patch.set.insert(header::EXPIRES, expires);
+        Reply::Replay(patch)
     }
 }
 
