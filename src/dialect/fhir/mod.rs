@@ -255,8 +255,9 @@ fn issue_type(problem: &Problem) -> &'static str {
         Problem::StoreUnavailable
         | Problem::Refused
         | Problem::NotBegun
+        | Problem::KeyBusy
         | Problem::TooSoon { .. } => "transient",
-        Problem::KeyReused | Problem::KeyBusy => "conflict",
+        Problem::KeyReused => "conflict",
         Problem::KeyedTooLarge => "too-long",
         Problem::CrossSite => "forbidden",
         Problem::Corrupt { .. } => "exception",
@@ -295,5 +296,26 @@ mod tests {
         let long = running(Some(1.0), Some(&"word ".repeat(100)));
         assert_eq!(long.len(), LONGEST);
         assert!(long.as_bytes().starts_with(b"100% word word"));
+    }
+
+    #[test]
+    fn an_error_is_transient_if_and_only_if_it_says_when_to_try_again() {
+        for (problem, expected) in [
+            (Problem::StoreUnavailable, "transient"),
+            (Problem::Refused, "transient"),
+            (Problem::NotBegun, "transient"),
+            (Problem::TooSoon { after: Duration::from_secs(1) }, "transient"),
+            (Problem::KeyBusy, "transient"),
+            (Problem::KeyReused, "conflict"),
+            (Problem::Unknown, "not-found"),
+            (Problem::CrossSite, "forbidden"),
+        ] {
+            assert_eq!(issue_type(&problem), expected, "{problem:?}");
+            let Reply::Message(response, _) = FhirDialect::new().error(&problem) else {
+                panic!("{problem:?} has no message");
+            };
+            let asks_again = response.headers().contains_key(header::RETRY_AFTER);
+            assert_eq!(asks_again, expected == "transient", "{problem:?}");
+        }
     }
 }
