@@ -73,7 +73,7 @@
 //! - [`store::OperationStore`] is where operations are kept; [`store::MemoryStore`] is the default, and
 //!   forgets them when the process ends.
 //! - [`dialect::Dialect`] is how they are spoken of on the wire; [`dialect::StandardDialect`] is the
-//!   default; [`dialect::GrpcDialect`] is for gRPC.
+//!   default, and there are others for clients of Azure, Redfish, FHIR, OData and gRPC.
 //! - [`KeyRing`] signs the URLs of operations.
 //! - [`StatusService`] answers for operations where the layer cannot.
 //! - `client::FollowLayer`, with the feature `client`, is the other side: around any client, it gives callers the

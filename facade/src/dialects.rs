@@ -93,7 +93,8 @@ impl Spoken {
             Name::Fhir => {
                 let dialect = match complete {
                     Complete::SeeOther => FhirDialect::see_other(),
-                    Complete::Replay | Complete::Document => FhirDialect::new(),
+                    Complete::Document => FhirDialect::bundle(),
+                    Complete::Replay => FhirDialect::new(),
                 };
                 self.give(builder, retry_after.map_or(dialect, |every| dialect.retry_after(every)))
             }

@@ -154,7 +154,7 @@ pub struct Options {
     pub pending: PendingOption,
 
     /// What it answers at the end: the stored response, a redirect to it, or the status document; of the same
-    /// dialects, and 303 of fhir as well (R6)
+    /// dialects. Of fhir, the flow of bulk exports, of R6, or of R5
     #[arg(long, value_enum, default_value_t = CompleteOption::Replay)]
     pub complete: CompleteOption,
 

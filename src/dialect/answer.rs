@@ -4,11 +4,11 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
 use super::{
-    Problem, RESPOND_ASYNC, STORED, UNAVAILABLE,
+    Patch, Problem, RESPOND_ASYNC, STORED, UNAVAILABLE,
     interval::{Interval, whole_seconds},
     json::{Object, name},
 };
-use crate::operation::State;
+use crate::operation::{Outcome, State};
 
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 pub(super) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
@@ -37,6 +37,19 @@ pub(super) fn bare(status: StatusCode) -> Response<Bytes> {
     // With those that are added when the response is finished; so it grows no second time.
     *response.headers_mut() = HeaderMap::with_capacity(FIELDS);
     response
+}
+
+/// The response of an operation, as the service made it. But a 202 that points nowhere is an answer like any
+/// other; at a URL that is polled it would keep pollers asking.
+pub(super) fn replay(outcome: &Outcome) -> Patch {
+    let final_202 = matches!(
+        outcome,
+        Outcome::Response(response)
+            if response.status == StatusCode::ACCEPTED
+                && !response.headers.contains_key(header::LOCATION)
+    );
+    let set = HeaderMap::from_iter([(RESPOND_ASYNC, STORED)]);
+    Patch { status: final_202.then_some(StatusCode::OK), set, ..Patch::default() }
 }
 
 /// An error as OData and Azure have it.

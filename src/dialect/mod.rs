@@ -1,4 +1,16 @@
-//! How operations are spoken of on the wire: the [`Dialect`] trait and [`StandardDialect`].
+//! How operations are spoken of on the wire: the [`Dialect`] trait, and the dialects there are.
+//!
+//! | dialect | for clients of | who is deferred | references |
+//! | --- | --- | --- | --- |
+//! | [`StandardDialect::new`] | anything that follows `Location`; of all Azure too, once references are absolute | as the policy says | any |
+//! | [`StandardDialect::arm`] | Azure Resource Manager: `ARMPolling` | the same, but for `PUT` and `PATCH` | absolute |
+//! | [`StandardDialect::operation_location`] | Azure's services: azure-core, `@azure/core-lro` | the same, but for `PUT` and `PATCH` | absolute |
+//! | [`RedfishDialect`] | Redfish: sushy, DMTF's `redfish` | as the policy says | paths |
+//! | [`FhirDialect`] | FHIR's bulk export, R5 and R6: smart-fetch, medplum | always and only who sent `Prefer: respond-async` | absolute |
+//! | [`ODataDialect`] | OData 4: odatapy, Olingo | only who sent `Prefer: respond-async` | any |
+//!
+//! What each of them says is written down, word by word, in the repository's `tests/transcripts`. A layer
+//! speaks several at once, by the path of the calls: [`Builder::dialect_below`](crate::Builder::dialect_below).
 //!
 //! A dialect is pure. It is given a [`Snapshot`] and the [`Links`] to the operation, and returns a
 //! [`Reply`]; the store, waiting, streaming, `HEAD`, conditional requests and the like are the
@@ -240,8 +252,7 @@ pub const RESPOND_ASYNC: HeaderName = HeaderName::from_static("respond-async");
 /// page, `new URL(location, response.url)`, because they are relative to the API.
 ///
 /// Fields that are always shown, such as `Cache-Control` and `Content-Type`, are not among them.
-pub const EXPOSED_HEADERS: [HeaderName; 13] = [
-    header::ALLOW,
+pub const EXPOSED_HEADERS: [HeaderName; 12] = [
     header::CONTENT_LOCATION,
     header::LOCATION,
     header::LINK,
@@ -259,3 +270,6 @@ pub const EXPOSED_HEADERS: [HeaderName; 13] = [
 pub(crate) const PENDING: HeaderValue = HeaderValue::from_static("pending");
 pub(crate) const STORED: HeaderValue = HeaderValue::from_static("stored");
 pub(crate) const UNAVAILABLE: HeaderValue = HeaderValue::from_static("unavailable");
+
+#[cfg(test)]
+mod tests;

@@ -2,12 +2,9 @@
 //! little else: a URL that is 202 until it tells the end, and that is deleted by whoever wants no more of it.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderValue, Method, Response, StatusCode, header};
 
-use super::{
-    Command, Mount, PENDING, Patch, RESPOND_ASYNC, Resource, Route, STORED, answer,
-    interval::Interval,
-};
+use super::{Command, Mount, PENDING, RESPOND_ASYNC, Resource, Route, answer, interval::Interval};
 use crate::{
     operation::{Failure, OperationId, Outcome, Snapshot},
     request::RequestHead,
@@ -50,10 +47,4 @@ pub(super) fn running(operation: &Snapshot, interval: Interval) -> Response<Byte
 pub(super) fn is_dismissed(operation: &Snapshot) -> bool {
     let is_canceled = matches!(operation.outcome(), Some(Outcome::Failure(Failure::Canceled)));
     operation.cancel_requested || is_canceled
-}
-
-/// The stored response, with these fields besides.
-pub(super) fn replay(mut set: HeaderMap) -> Patch {
-    set.insert(RESPOND_ASYNC, STORED);
-    Patch { set, ..Patch::default() }
 }

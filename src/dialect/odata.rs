@@ -153,19 +153,19 @@ impl Form {
 
     /// The stored response in this form.
     fn replay(self, response: &StoredResponse) -> Patch {
-        let mut set = HeaderMap::new();
+        let mut set = HeaderMap::from_iter([(RESPOND_ASYNC, STORED)]);
         let status = Some(StatusCode::OK);
         match self {
             Self::AsyncResult => {
                 set.insert(ASYNC_RESULT, HeaderValue::from(response.status.as_u16()));
-                Patch { status, ..monitor::replay(set) }
+                Patch { status, set, ..Patch::default() }
             }
             Self::Message => {
                 set.insert(header::CONTENT_TYPE, HTTP);
                 let prefix = head(response.status, &response.headers, response.body.len());
                 // All of them stand in the message.
                 let remove = response.headers.keys().cloned().collect();
-                Patch { status, remove, prefix, ..monitor::replay(set) }
+                Patch { status, remove, set, prefix, ..Patch::default() }
             }
         }
     }
@@ -233,4 +233,59 @@ fn head(status: StatusCode, fields: &HeaderMap, length: u64) -> Bytes {
     }
     line("", b"");
     head.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn form(fields: &[(HeaderName, &'static str)]) -> Form {
+        let fields = fields.iter().cloned();
+        let value = |(name, text)| (name, HeaderValue::from_static(text));
+        Form::of(&fields.map(value).collect())
+    }
+
+    #[test]
+    fn a_message_is_for_those_who_accept_one_and_for_those_of_4_0_who_say_nothing() {
+        let accept = |text| (header::ACCEPT, text);
+        let knows = |version| (ODATA_MAX_VERSION, version);
+        for (fields, expected) in [
+            (&[][..], Form::AsyncResult),
+            (&[accept("*/*")], Form::AsyncResult),
+            (&[accept("application/*")], Form::AsyncResult),
+            (&[accept("application/json")], Form::AsyncResult),
+            (&[accept("application/http")], Form::Message),
+            (&[accept("Application/HTTP; msgtype=response")], Form::Message),
+            (&[accept("application/json;q=0.5 , application/http;q=0.9")], Form::Message),
+            (&[accept("application/json"), accept("application/http")], Form::Message),
+            (&[accept("application/http;q=0")], Form::AsyncResult),
+            (&[accept("application/http; q=0.000")], Form::AsyncResult),
+            (&[accept("application/https")], Form::AsyncResult),
+            (&[knows("4.0")], Form::Message),
+            (&[knows("4.01")], Form::AsyncResult),
+            (&[knows("4.0"), accept("*/*")], Form::AsyncResult),
+            (&[knows("4.01"), accept("application/http")], Form::Message),
+        ] {
+            assert_eq!(form(fields), expected, "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn a_message_has_all_fields_and_the_length_of_its_body() {
+        let mut fields = HeaderMap::new();
+        fields.insert(header::CONTENT_LENGTH, HeaderValue::from_static("999"));
+        fields.append(header::VIA, HeaderValue::from_static("1.1 a"));
+        fields.append(header::VIA, HeaderValue::from_static("1.1 b"));
+        let head = |status, length| head(status, &fields, length);
+        assert_eq!(
+            head(StatusCode::CREATED, 7),
+            "HTTP/1.1 201 Created\r\nvia: 1.1 a\r\nvia: 1.1 b\r\ncontent-length: 7\r\n\r\n"
+        );
+        let unnamed = StatusCode::from_u16(299).expect("a status");
+        assert!(head(unnamed, 0).starts_with(b"HTTP/1.1 299 \r\nvia"));
+        assert_eq!(
+            head(StatusCode::NO_CONTENT, 0),
+            "HTTP/1.1 204 No Content\r\nvia: 1.1 a\r\nvia: 1.1 b\r\n\r\n"
+        );
+    }
 }

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 
 use super::{
     Asked, Dialect, Links, Mount, Preference, Problem, References, Reply, Route, Verdict,
@@ -22,8 +22,8 @@ use crate::{
 /// library can follow no other. `Allow: DELETE` says that it can be cancelled: a `DELETE` is answered 204, and
 /// from then on the monitor is unknown (404). Errors are Redfish's own.
 ///
-/// Neither library finds a 202 that its program does not expect: sushy needs it where the program asked for a
-/// task monitor. So do not defer what those programs take for synchronous.
+/// The task has no URL beside its monitor's, because sushy polls the one that the task names. (That library's own
+/// blocking wait, of 5.14.0, fails at any `Retry-After` in seconds; its task monitors do not.)
 ///
 /// ```
 /// use std::time::Duration;
@@ -150,7 +150,7 @@ impl Dialect for RedfishDialect {
             (false, _) => Reply::message(answer::bare(StatusCode::NO_CONTENT)),
             (true, _) if monitor::is_dismissed(operation) => self.error(&Problem::Unknown),
             (true, None) => Reply::message(self.running(operation, links)),
-            (true, Some(_)) => Reply::Replay(monitor::replay(HeaderMap::new())),
+            (true, Some(outcome)) => Reply::Replay(answer::replay(outcome)),
         }
     }
 

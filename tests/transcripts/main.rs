@@ -97,8 +97,13 @@ async fn redfish_is_spoken_as_it_is_written() {
 #[tokio::test(start_paused = true)]
 async fn fhir_is_spoken_as_it_is_written() {
     let bulk = FhirDialect::new().retry_after(EVERY);
+    let r5 = FhirDialect::bundle().retry_after(EVERY);
     let r6 = FhirDialect::see_other().retry_after(EVERY);
-    let layer = layer().public_base(PUBLIC).dialect_below("/fhir", bulk).dialect_below("/r6", r6);
+    let layer = layer()
+        .public_base(PUBLIC)
+        .dialect_below("/fhir", bulk)
+        .dialect_below("/r5", r5)
+        .dialect_below("/r6", r6);
     play("fhir", layer).await;
 }
 

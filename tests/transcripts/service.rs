@@ -19,12 +19,18 @@ pub(crate) async fn answer(request: Request<Body>) -> Response<Body> {
             sleep(WORK).await;
             json(409, r#"{"error":{"code":"Full","message":"The disk is full."}}"#)
         }
+        "noted" => {
+            sleep(WORK).await;
+            json(202, r#"{"noted":true}"#)
+        }
         "stuck" => std::future::pending().await,
         _ => {
             Operation::current().message("Counting apples");
             Operation::current().progress(0.4);
             sleep(WORK).await;
-            json(200, r#"{"rows":12}"#)
+            let mut report = json(200, r#"{"rows":12}"#);
+            report.headers_mut().insert("x-rows", 12.into());
+            report
         }
     }
 }

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 
 use self::{document::Page, profile::Profile};
 use super::{
-    Asked, Command, Dialect, Hop, Links, Mount, PENDING, Patch, Preference, Problem, RESPOND_ASYNC,
+    Asked, Command, Dialect, Hop, Links, Mount, PENDING, Preference, Problem, RESPOND_ASYNC,
     References, Reply, Resource, Route, STORED,
     answer::{self, JSON, PREFERENCE_APPLIED},
     interval::Interval,
@@ -27,7 +27,9 @@ use crate::{
 /// long as the operation is known, and its *result* (`{base}/{id}/result`), which is 202 and the
 /// status document until it is the response itself, whatever its status. `Location` names the
 /// result, `Link: rel="monitor"` the status; once references are absolute,
-/// `Operation-Location` and `Azure-AsyncOperation` name the status too.
+/// `Operation-Location` and `Azure-AsyncOperation` name the status too: then one 202 serves clients of all of
+/// these at once. [`arm`](Self::arm) and [`operation_location`](Self::operation_location) say no more
+/// than what their clients look at, report errors as these expect it, and leave `PUT` and `PATCH` alone.
 ///
 /// [`pending`](Self::pending) and [`complete`](Self::complete) change what is found at the URL in
 /// `Location`; the flow of the cloud design patterns' *Asynchronous Request-Reply* page, 200 while
@@ -241,7 +243,7 @@ impl StandardDialect {
             (Resource::Status, Complete::Replay | Complete::Document) => {
                 Reply::message(varying(self.answer(StatusCode::OK, operation, links)))
             }
-            (Resource::Result, _) => Reply::Replay(replay(outcome)),
+            (Resource::Result, _) => Reply::Replay(answer::replay(outcome)),
         }
     }
 }
@@ -339,19 +341,6 @@ impl Dialect for StandardDialect {
         answer::explain(response.headers_mut(), problem, self.retry_after);
         Reply::message(response)
     }
-}
-
-/// A 202 that points nowhere is an answer like any other; at this URL it would keep pollers asking.
-fn replay(outcome: &Outcome) -> Patch {
-    let mut set = HeaderMap::new();
-    set.insert(RESPOND_ASYNC, STORED);
-    let final_202 = matches!(
-        outcome,
-        Outcome::Response(response)
-            if response.status == StatusCode::ACCEPTED
-                && !response.headers.contains_key(header::LOCATION)
-    );
-    Patch { status: final_202.then_some(StatusCode::OK), set, ..Patch::default() }
 }
 
 /// Whoever accepts something else is shown a page at this URL, or told of changes.

@@ -1,11 +1,13 @@
+mod bundle;
+
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 
 use super::{
-    Asked, Dialect, Links, Mount, Patch, Preference, Problem, RESPOND_ASYNC, References, Reply,
-    Resource, Route, STORED,
+    Asked, Dialect, Links, Mount, Preference, Problem, RESPOND_ASYNC, References, Reply, Resource,
+    Route, STORED,
     answer::{self, PREFERENCE_APPLIED},
     interval::Interval,
     json::{Object, name},
@@ -14,7 +16,7 @@ use super::{
 use crate::{
     clock::Timestamp,
     deferral::Deferral,
-    operation::{Failure, Snapshot, State},
+    operation::{Failure, OperationId, Outcome, Snapshot, State},
     request::RequestHead,
 };
 
@@ -29,7 +31,8 @@ use crate::{
 /// as long as it runs, then
 ///
 /// - the response of the call itself, such as the manifest of a bulk export, and in `Expires` how long it
-///   is kept ([`new`](Self::new): Bulk Data Access); or
+///   is kept ([`new`](Self::new): Bulk Data Access);
+/// - a `Bundle` with that response as its one entry ([`bundle`](Self::bundle): R5); or
 /// - 303 and in `Location` where it is (`{base}/{id}/result`), exactly as it would have been without the
 ///   preference, failures too ([`see_other`](Self::see_other): R6).
 ///
@@ -66,6 +69,8 @@ enum End {
     /// The response.
     #[default]
     Response,
+    /// A bundle that holds it.
+    Bundle,
     /// Where the response is.
     SeeOther,
 }
@@ -85,6 +90,12 @@ impl FhirDialect {
     /// a minute apart.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The flow of R5: the status becomes a `Bundle` of the type `batch-response`, whose one entry is the
+    /// response. A response whose body is neither empty nor JSON cannot stand in one, and is given as it is.
+    pub fn bundle() -> Self {
+        Self { end: End::Bundle, ..Self::default() }
     }
 
     /// The flow of R6: the status becomes a redirect to the response.
@@ -110,22 +121,38 @@ impl FhirDialect {
 
     fn running(self, operation: &Snapshot) -> Response<Bytes> {
         let mut response = monitor::running(operation, self.retry_after);
-        response.headers_mut().insert(X_PROGRESS, progress(operation));
+        response.headers_mut().insert(X_PROGRESS, progress(&operation.state));
         response
     }
 
-    fn ended(self, operation: &Snapshot, expires: Timestamp, links: &Links) -> Reply {
-        match self.end {
-            End::Response => Reply::Replay(replay(expires)),
-            End::SeeOther => {
+    fn ended(self, id: OperationId, outcome: &Outcome, expires: Timestamp, links: &Links) -> Reply {
+        let expires = HeaderValue::try_from(expires.to_http_date());
+        let expires = expires.expect("letters, digits and punctuation");
+        let mut patch = match (self.end, outcome) {
+            (End::Response, _) => answer::replay(outcome),
+            (End::Bundle, Outcome::Response(response)) => {
+                bundle::wrap(response).unwrap_or_else(|| answer::replay(outcome))
+            }
+            (End::Bundle, Outcome::Failure(failure)) => {
+                let problem = Problem::Failed { id, failure: *failure };
+                let bundle = bundle::of_outcome(problem.status(), &self::outcome(&problem));
+                let mut response = answer::document(StatusCode::OK, FHIR_JSON, bundle);
+                let headers = response.headers_mut();
+                headers.insert(header::EXPIRES, expires);
+                headers.insert(RESPOND_ASYNC, STORED);
+                return Reply::message(response);
+            }
+            (End::SeeOther, _) => {
                 let mut response = answer::bare(StatusCode::SEE_OTHER);
                 let headers = response.headers_mut();
-                headers.insert(header::LOCATION, links.result(operation.id));
-                headers.insert(header::EXPIRES, date(expires));
+                headers.insert(header::LOCATION, links.result(id));
+                headers.insert(header::EXPIRES, expires);
                 headers.insert(RESPOND_ASYNC, STORED);
-                Reply::message(response)
+                return Reply::message(response);
             }
-        }
+        };
+        patch.set.insert(header::EXPIRES, expires);
+        Reply::Replay(patch)
     }
 }
 
@@ -165,11 +192,11 @@ impl Dialect for FhirDialect {
             (true, _, State::NotStarted | State::Running { .. }) => {
                 Reply::message(self.running(operation))
             }
-            (true, Resource::Status, State::Ended { expires, .. }) => {
-                self.ended(operation, *expires, links)
+            (true, Resource::Status, State::Ended { outcome, expires }) => {
+                self.ended(operation.id, outcome, *expires, links)
             }
-            (true, Resource::Result, State::Ended { .. }) => {
-                Reply::Replay(monitor::replay(HeaderMap::new()))
+            (true, Resource::Result, State::Ended { outcome, .. }) => {
+                Reply::Replay(answer::replay(outcome))
             }
         }
     }
@@ -181,18 +208,10 @@ impl Dialect for FhirDialect {
     }
 }
 
-fn replay(expires: Timestamp) -> Patch {
-    monitor::replay(HeaderMap::from_iter([(header::EXPIRES, date(expires))]))
-}
-
-fn date(time: Timestamp) -> HeaderValue {
-    HeaderValue::try_from(time.to_http_date()).expect("letters, digits and punctuation")
-}
-
 /// What is done, and how much of it, for people: one line of visible ASCII.
-fn progress(operation: &Snapshot) -> HeaderValue {
-    let percent = answer::percent(&operation.state).map(|percent| format!("{percent}%"));
-    let text = match &operation.state {
+fn progress(state: &State) -> HeaderValue {
+    let percent = answer::percent(state).map(|percent| format!("{percent}%"));
+    let text = match state {
         State::NotStarted => Some("accepted"),
         State::Running { message, .. } => message.as_deref(),
         State::Ended { .. } => Some("completed"),
@@ -236,8 +255,9 @@ fn issue_type(problem: &Problem) -> &'static str {
         Problem::StoreUnavailable
         | Problem::Refused
         | Problem::NotBegun
+        | Problem::KeyBusy
         | Problem::TooSoon { .. } => "transient",
-        Problem::KeyReused | Problem::KeyBusy => "conflict",
+        Problem::KeyReused => "conflict",
         Problem::KeyedTooLarge => "too-long",
         Problem::CrossSite => "forbidden",
         Problem::Corrupt { .. } => "exception",
@@ -253,5 +273,49 @@ fn issue_type(problem: &Problem) -> &'static str {
             | Failure::Lost
             | Failure::GaveUp => "exception",
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_is_one_line_of_less_than_a_hundred_visible_characters() {
+        let running = |progress, message: Option<&str>| {
+            let message = message.map(str::to_owned);
+            self::progress(&State::Running { progress, message })
+        };
+        assert_eq!(progress(&State::NotStarted), "accepted");
+        assert_eq!(running(None, None), "in progress");
+        assert_eq!(running(None, Some(" \r\n\t")), "in progress");
+        assert_eq!(running(Some(0.456), None), "45%");
+        assert_eq!(running(Some(0.456), Some("Patients")), "45% Patients");
+        assert_eq!(running(None, Some("a\r\nX-Evil: 1\0b")), "a X-Evil: 1 b");
+        assert_eq!(running(None, Some("12 Äpfel 🍎")), "12 ?pfel ?");
+        let long = running(Some(1.0), Some(&"word ".repeat(100)));
+        assert_eq!(long.len(), LONGEST);
+        assert!(long.as_bytes().starts_with(b"100% word word"));
+    }
+
+    #[test]
+    fn an_error_is_transient_if_and_only_if_it_says_when_to_try_again() {
+        for (problem, expected) in [
+            (Problem::StoreUnavailable, "transient"),
+            (Problem::Refused, "transient"),
+            (Problem::NotBegun, "transient"),
+            (Problem::TooSoon { after: Duration::from_secs(1) }, "transient"),
+            (Problem::KeyBusy, "transient"),
+            (Problem::KeyReused, "conflict"),
+            (Problem::Unknown, "not-found"),
+            (Problem::CrossSite, "forbidden"),
+        ] {
+            assert_eq!(issue_type(&problem), expected, "{problem:?}");
+            let Reply::Message(response, _) = FhirDialect::new().error(&problem) else {
+                panic!("{problem:?} has no message");
+            };
+            let asks_again = response.headers().contains_key(header::RETRY_AFTER);
+            assert_eq!(asks_again, expected == "transient", "{problem:?}");
+        }
     }
 }
