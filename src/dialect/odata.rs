@@ -141,8 +141,8 @@ impl Dialect for ODataDialect {
 // === impl Form ===
 
 impl Form {
-    /// In which form a request is answered: a message for whoever accepts one, and for whoever says nothing
-    /// of what it accepts and knows nothing of OData after 4.0.
+    /// In which form a request is answered: a message for whoever accepts one, and for whoever accepts
+    /// anything and knows nothing of OData after 4.0.
     fn of(request: &HeaderMap) -> Self {
         let knows_4_0_alone = request.get(ODATA_MAX_VERSION).is_some_and(|value| value == "4.0");
         let accept = request.get_all(header::ACCEPT);
@@ -263,7 +263,10 @@ mod tests {
             (&[accept("application/https")], Form::AsyncResult),
             (&[knows("4.0")], Form::Message),
             (&[knows("4.01")], Form::AsyncResult),
-            (&[knows("4.0"), accept("*/*")], Form::AsyncResult),
+            (&[knows("4.0"), accept("*/*")], Form::Message),
+            (&[knows("4.0"), accept("application/json")], Form::AsyncResult),
+            (&[knows("4.0"), accept("*/*, application/json")], Form::AsyncResult),
+            (&[knows("4.01"), accept("*/*")], Form::AsyncResult),
             (&[knows("4.01"), accept("application/http")], Form::Message),
         ] {
             assert_eq!(form(fields), expected, "{fields:?}");
