@@ -38,6 +38,8 @@ enum Name {
     Redfish,
     Fhir,
     Odata,
+    /// Spoken to the methods that are listed, beside all others.
+    Grpc,
 }
 
 /// Dialects that cannot be spoken together, or as the proxy is set up.
@@ -63,7 +65,7 @@ pub fn speak(
     let mut seen = HashSet::new();
     let default = Spoken { name: Name::Standard, below: None };
     builder = default.set(builder, manner);
-    for spoken in dialects {
+    for spoken in dialects.iter().filter(|spoken| !spoken.is_grpc()) {
         if !seen.insert(spoken.below.as_deref()) {
             return Err(DialectError::Twice(spoken.clone()));
         }
@@ -102,7 +104,14 @@ impl Spoken {
                 let dialect = ODataDialect::new();
                 self.give(builder, retry_after.map_or(dialect, |every| dialect.retry_after(every)))
             }
+            Name::Grpc => builder,
         }
+    }
+
+    /// Whether it is gRPC's, which has methods and no path.
+    #[must_use]
+    pub fn is_grpc(&self) -> bool {
+        self.name == Name::Grpc
     }
 
     fn give(&self, builder: Builder, dialect: impl Dialect) -> Builder {
@@ -125,6 +134,11 @@ impl FromStr for Spoken {
             let names: Vec<_> = Name::value_variants().iter().map(Name::to_string).collect();
             format!("expected one of {}", names.join(", "))
         })?;
+        if name == Name::Grpc && below.is_some() {
+            return Err(
+                "gRPC has methods, not paths: --grpc-defer and --grpc-lro list them".to_owned()
+            );
+        }
         let below = below.map(|below| {
             let path = below.strip_suffix('/').unwrap_or(below);
             let is_path = path.len() > 1 && path.starts_with('/');
@@ -150,7 +164,7 @@ impl Name {
     fn needs_absolute(self) -> bool {
         match self {
             Self::Arm | Self::OperationLocation | Self::Fhir => true,
-            Self::Standard | Self::Redfish | Self::Odata => false,
+            Self::Standard | Self::Redfish | Self::Odata | Self::Grpc => false,
         }
     }
 }

@@ -428,6 +428,10 @@ impl Options {
     ///
     /// If they don't.
     pub fn check(&self) -> Result<(), String> {
+        let is_listed = !self.grpc_defer.is_empty() || !self.grpc_lro.is_empty();
+        if self.dialect.iter().any(Spoken::is_grpc) && !is_listed {
+            return Err("--dialect grpc needs methods: --grpc-defer or --grpc-lro".to_owned());
+        }
         grpc::check(&self.grpc_defer, &self.grpc_lro, self.upstream.protocol())
     }
 

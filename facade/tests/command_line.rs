@@ -58,8 +58,10 @@ async fn a_bad_argument_is_named_with_what_is_wrong() {
         (
             "--dialect",
             "soap",
-            "expected one of standard, arm, operation-location, redfish, fhir, odata",
+            "expected one of standard, arm, operation-location, redfish, fhir, odata, grpc",
         ),
+        ("--dialect", "grpc", "--dialect grpc needs methods"),
+        ("--dialect", "grpc=/x", "gRPC has methods, not paths"),
         ("--dialect", "odata=v4", "expected a path such as /fhir"),
         ("--dialect", "odata=/", "expected a path such as /fhir"),
         ("--dialect", "odata=/a//b", "is not a path"),

@@ -67,6 +67,8 @@ async fn facade(options: &[&str]) -> (Server, Arc<Semaphore>) {
     let listed = [
         "--after",
         "100ms",
+        "--dialect",
+        "grpc",
         "--grpc-defer",
         "/test.Greeter/Greet=test.Text",
         "--grpc-lro",

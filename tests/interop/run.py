@@ -50,6 +50,7 @@ CLIENTS = [
     Client("odatapy", "odatapy", "odata.py"),
     Client("sushy, redfish", "sushy", "redfish_clients.py"),
     Client("@medplum/core", "npm:@medplum/core", "medplum.mjs", "fhir"),
+    Client("@medplum/core, R6", "npm:@medplum/core", "medplum.mjs", "fhir", "r6"),
     Client("smart-fetch", "smart-fetch", "smart_fetch.py"),
     Client("google-api-core", "google-api-core", "google_api.py"),
     Client("grpcio", "grpcio", "grpc_stub.py"),
@@ -58,6 +59,7 @@ CLIENTS = [
     Client("Node's fetch", "$node --version", "fetch.mjs"),
     Client("requests, google-api-core on the examples", "google-api-core", "examples.py"),
     Client("curl", "$curl --version", "curl.sh"),
+    Client("curl, which follows nothing", "$curl --version", "curl_alone.sh"),
 ]
 
 
@@ -124,6 +126,11 @@ def main():
         ]
         reply = "google.protobuf.StringValue"
         where = {
+            "r6": facade(
+                stack,
+                options.programs / "respond-async-facade",
+                *("--upstream", f"http://{upstream}", "--complete", "303", "--dialect", "fhir=/fhir"),
+            ),
             "facade": facade(stack, options.programs / "respond-async-facade", "--upstream", f"http://{upstream}", *dialects),
             "grpc": facade(
                 stack,
@@ -133,6 +140,9 @@ def main():
                 *("--grpc-lro", f"/test.Work/Start={reply}"),
             ).removeprefix("http://"),
         }
+        follow = [options.programs / "respond-async-facade", "--follow", "--listen", "127.0.0.1:0"]
+        following = started(stack, [*follow, "--upstream", where["facade"]])
+        where["follow"] = f"http://{following}"
         examples = options.programs / "examples"
         where["axum"] = started(stack, [examples / "axum", "--port", "0"])
         where["tonic"] = started(stack, [examples / "tonic", "--serve"])

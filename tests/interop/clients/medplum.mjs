@@ -1,9 +1,10 @@
 // @medplum/core: a FHIR client that asks with `Prefer: respond-async`.
 
 import { MedplumClient } from "@medplum/core";
-import { FACADE, check, equal, rejects } from "../cases.mjs";
+import { WHERE, check, equal, rejects } from "../cases.mjs";
 
-const base = process.argv[2];
+const [base, which = "facade"] = process.argv.slice(2);
+const FACADE = WHERE[which];
 const client = new MedplumClient({
   baseUrl: `${FACADE}/`, fhirUrlPath: base, fetch, cacheTime: 0, storage: undefined,
 });
