@@ -80,15 +80,14 @@ impl Dialect for Trailers {
                     Verdict::Failed => "failed",
                     Verdict::Canceled => "canceled",
                 };
-                Reply::Replay(Patch {
-                    skip: 0,
-                    status: Some(StatusCode::OK),
-                    remove: vec![header::ETAG],
-                    set: [(header::SERVER, word("patched"))].into_iter().collect(),
-                    prefix: Bytes::from_static(b"<"),
-                    suffix: Bytes::from_static(b">"),
-                    trailers: [(STATE, word(state)), (NAME, name)].into_iter().collect(),
-                })
+                let mut patch = Patch::default();
+                patch.status = Some(StatusCode::OK);
+                patch.remove = vec![header::ETAG];
+                patch.set = [(header::SERVER, word("patched"))].into_iter().collect();
+                patch.prefix = Bytes::from_static(b"<");
+                patch.suffix = Bytes::from_static(b">");
+                patch.trailers = [(STATE, word(state)), (NAME, name)].into_iter().collect();
+                Reply::Replay(patch)
             }
         }
     }

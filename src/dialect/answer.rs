@@ -98,13 +98,13 @@ pub(super) fn explain(headers: &mut HeaderMap, problem: &Problem, interval: Inte
         Problem::KeyBusy => {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(interval.seconds(None)));
         }
-        Problem::Failed { .. } => {
+        // Asking again would find the same.
+        Problem::Failed { .. } | Problem::Corrupt { .. } => {
             headers.insert(RESPOND_ASYNC, STORED);
         }
         Problem::Unknown
         | Problem::Unsupported
         | Problem::Malformed
-        | Problem::Corrupt { .. }
         | Problem::InvalidKey
         | Problem::KeyReused
         | Problem::KeyedTooLarge

@@ -14,7 +14,8 @@
 //!
 //! A dialect is pure. It is given a [`Snapshot`] and the [`Links`] to the operation, and returns a
 //! [`Reply`]; the store, waiting, streaming, `HEAD`, conditional requests and the like are the
-//! layer's. The trait is not yet stable: it will be once the gRPC dialect stands on it.
+//! layer's. The trait is stable: all dialects here stand on it, gRPC's too. What may grow says so
+//! (`#[non_exhaustive]`), and methods that are added have a default.
 //!
 //! # Example
 //!
@@ -207,6 +208,7 @@ pub trait Dialect: Send + Sync + 'static {
 
 /// What becomes of a response in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Passage {
     /// It is given to the caller as the service makes it.
     Through,
@@ -217,6 +219,7 @@ pub enum Passage {
 
 /// Which references to operations clients can follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum References {
     /// Path-absolute ones and absolute ones.
     Any,

@@ -3,6 +3,7 @@ use http::{HeaderMap, HeaderName, Response, StatusCode};
 
 /// What a dialect answers.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Reply {
     /// This response, with these trailers. `Cache-Control: no-store`, `Vary` and
     /// `Referrer-Policy: no-referrer` are added.
@@ -12,8 +13,19 @@ pub enum Reply {
     Replay(Patch),
 }
 
-/// What is changed in a stored response on its way to the caller.
+/// What is changed in a stored response on its way to the caller; by default nothing.
+///
+/// ```
+/// use http::StatusCode;
+/// use tower_respond_async::dialect::{Patch, Reply};
+///
+/// let mut patch = Patch::default();
+/// patch.status = Some(StatusCode::OK);
+/// let reply = Reply::Replay(patch);
+/// # drop(reply);
+/// ```
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Patch {
     /// Another status code.
     pub status: Option<StatusCode>,

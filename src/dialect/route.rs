@@ -5,6 +5,7 @@ use crate::{operation::OperationId, request::RequestHead};
 
 /// What a request is to the layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Route {
     /// It asks something of one operation.
     Operation {
@@ -73,6 +74,7 @@ pub struct Asked<'a> {
 
 /// What a request's body asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Enclosed {
     /// What it is to the layer; never [`Route::InBody`].
     pub route: Route,
@@ -112,6 +114,13 @@ impl<'a> Asked<'a> {
 }
 
 // === impl Enclosed ===
+
+impl Enclosed {
+    /// A request that is this to the layer, and names its operation by a reference with this query.
+    pub fn new(route: Route, query: Option<String>) -> Self {
+        Self { route, query }
+    }
+}
 
 impl From<Route> for Enclosed {
     /// A reference without a query.

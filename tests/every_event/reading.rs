@@ -59,6 +59,8 @@ async fn corrupt_record_is_a_problem_with_its_id_and_others_are_unaffected() {
             assert_eq!(problem.status, StatusCode::INTERNAL_SERVER_ERROR);
             assert_eq!(problem.field("/code"), "corruptRecord");
             assert_eq!(problem.field("/operation"), corrupt.id().to_string());
+            // Clients do not ask again for what will not change.
+            assert_eq!(problem.headers["respond-async"], "stored");
         }
         assert_eq!(process.result(&sound).await.body, "done");
         assert_eq!(process.status(&sound).await, "Succeeded");

@@ -23,13 +23,14 @@ fn id() -> OperationId {
 }
 
 fn operation(path: &'static str, outcome: Option<Outcome>) -> Snapshot {
+    let (is_running, ended) = (outcome.is_none(), outcome);
     let mut operation = Snapshot::answered(
         id(),
         Method::POST,
         path.parse().expect("a path"),
-        outcome.clone().unwrap_or(Outcome::Failure(Failure::Canceled)),
+        ended.unwrap_or(Outcome::Failure(Failure::Canceled)),
     );
-    if outcome.is_none() {
+    if is_running {
         operation.state = State::Running { progress: None, message: None };
     }
     operation
