@@ -1,20 +1,22 @@
 //! The command line, and what it makes of the layer.
 
+mod values;
+
 use std::fmt;
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
-use std::str::FromStr;
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use http::{HeaderName, Method};
-use tower_respond_async::dialect::{Complete, Pending, Preference};
+use tower_respond_async::dialect::Preference;
 use tower_respond_async::store::SharedStore;
 use tower_respond_async::{
-    ConfigError, Defer, Deferral, Idempotency, KeyRing, ReplayPolicy, RequestHead,
-    RespondAsyncLayer,
+    ConfigError, Deferral, KeyRing, ReplayPolicy, RequestHead, RespondAsyncLayer,
 };
 
+pub use self::values::{
+    CompleteOption, DeferOption, IdempotencyOption, PendingOption, RetryAfterOption,
+};
 use crate::calls::Calls;
 use crate::dialects::{self, DialectError, Manner, Spoken};
 use crate::grpc;
@@ -231,11 +233,14 @@ pub struct Options {
 }
 
 /// The options that are about calls that are deferred here.
-const DEFERRING: [&str; 27] = [
+const DEFERRING: [&str; 30] = [
     "after",
     "defer",
     "methods",
     "redirect",
+    "dialect",
+    "grpc_defer",
+    "grpc_lro",
     "base_path",
     "public_base",
     "max_wait",
@@ -260,58 +265,6 @@ const DEFERRING: [&str; 27] = [
     "replay_attempts",
     "replay_header",
 ];
-
-/// `--defer`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum DeferOption {
-    /// Every late call.
-    Late,
-    /// Only calls that sent `Prefer: respond-async`.
-    Asked,
-}
-
-/// `--idempotency`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum IdempotencyOption {
-    /// None.
-    Off,
-    /// Those of named callers.
-    Principal,
-    /// All; callers who are not named share their keys.
-    Anonymous,
-}
-
-/// `--retry-after`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RetryAfterOption {
-    /// As the layer estimates.
-    Auto,
-    /// Always so many seconds, at least one.
-    Seconds(NonZeroU32),
-}
-
-/// `--pending`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum PendingOption {
-    /// 202 Accepted.
-    #[value(name = "202")]
-    Accepted,
-    /// 200 OK.
-    #[value(name = "200")]
-    Ok,
-}
-
-/// `--complete`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum CompleteOption {
-    /// The stored response.
-    Replay,
-    /// 303 See Other, to the stored response.
-    #[value(name = "303")]
-    SeeOther,
-    /// The status document.
-    Document,
-}
 
 /// Why there is no layer as the options ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -444,18 +397,6 @@ impl Options {
     }
 }
 
-impl FromStr for RetryAfterOption {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text == "auto" {
-            return Ok(Self::Auto);
-        }
-        let seconds = text.parse().map_err(|_| "expected `auto` or whole seconds, at least 1")?;
-        Ok(Self::Seconds(seconds))
-    }
-}
-
 // === impl Error ===
 
 impl fmt::Display for Error {
@@ -478,44 +419,6 @@ impl From<ConfigError> for Error {
 impl From<DialectError> for Error {
     fn from(error: DialectError) -> Self {
         Self::Dialects(error)
-    }
-}
-
-impl From<DeferOption> for Defer {
-    fn from(option: DeferOption) -> Self {
-        match option {
-            DeferOption::Late => Self::Late,
-            DeferOption::Asked => Self::Asked,
-        }
-    }
-}
-
-impl From<IdempotencyOption> for Idempotency {
-    fn from(option: IdempotencyOption) -> Self {
-        match option {
-            IdempotencyOption::Off => Self::Off,
-            IdempotencyOption::Principal => Self::Principal,
-            IdempotencyOption::Anonymous => Self::Anonymous,
-        }
-    }
-}
-
-impl From<PendingOption> for Pending {
-    fn from(option: PendingOption) -> Self {
-        match option {
-            PendingOption::Accepted => Self::Accepted,
-            PendingOption::Ok => Self::Ok,
-        }
-    }
-}
-
-impl From<CompleteOption> for Complete {
-    fn from(option: CompleteOption) -> Self {
-        match option {
-            CompleteOption::Replay => Self::Replay,
-            CompleteOption::SeeOther => Self::SeeOther,
-            CompleteOption::Document => Self::Document,
-        }
     }
 }
 

@@ -78,7 +78,7 @@ impl<M> Builder<M> {
     /// ([`max_result_bytes`](Self::max_result_bytes)). The same request with the same key joins it, or is
     /// given its response again with `Idempotent-Replayed: true`; another request with the key is
     /// refused with 422. Method and path belong to the key. A response of 401, 403, 429 or 503
-    /// releases it.
+    /// releases it; of gRPC, one of `PERMISSION_DENIED`, `RESOURCE_EXHAUSTED`, `UNAVAILABLE` or `UNAUTHENTICATED`.
     pub fn idempotency(mut self, mode: Idempotency) -> Self {
         self.keys.mode = mode;
         self

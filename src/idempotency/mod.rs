@@ -44,7 +44,13 @@ pub enum Duplicate {
 /// and sending it again is what its caller should do.
 pub(crate) fn is_released(outcome: &Outcome) -> bool {
     match outcome {
-        Outcome::Response(response) => matches!(response.status.as_u16(), 401 | 403 | 429 | 503),
+        Outcome::Response(response) => match response.grpc_fields() {
+            None => matches!(response.status.as_u16(), 401 | 403 | 429 | 503),
+            // PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAVAILABLE and UNAUTHENTICATED, whatever HTTP says.
+            Some(fields) => {
+                matches!(fields["grpc-status"].as_bytes(), b"7" | b"8" | b"14" | b"16")
+            }
+        },
         Outcome::Failure(failure) => matches!(failure, Failure::Abandoned | Failure::NotBegun),
     }
 }

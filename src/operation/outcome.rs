@@ -70,6 +70,17 @@ pub enum Failure {
     GaveUp,
 }
 
+// === impl StoredResponse ===
+
+impl StoredResponse {
+    /// The fields in which a gRPC service says how the call went: its trailers or, if it sent nothing else, the
+    /// header fields. `None` if there is no `grpc-status`.
+    pub(crate) fn grpc_fields(&self) -> Option<&HeaderMap> {
+        let trailers = self.trailers.iter();
+        trailers.chain([&self.headers]).find(|fields| fields.contains_key("grpc-status"))
+    }
+}
+
 // === impl StoredContent ===
 
 impl StoredContent {

@@ -76,6 +76,24 @@ async fn an_error_comes_again_with_its_details() {
 }
 
 #[tokio::test]
+async fn a_call_that_was_turned_away_is_run_again_and_no_other() {
+    let scene = scene().await;
+    scene.release.go();
+    let turned_away = ["7", "8", "14", "16"].map(|code| (code, 2));
+    let answered = ["2", "4", "5", "13"].map(|code| (code, 1));
+    for (code, runs) in turned_away.into_iter().chain(answered) {
+        scene.seen.lock().expect("no panic").clear();
+        for _ in 0..2 {
+            // A key of its own for each: the code is what the handler answers.
+            let keyed = with(request(&format!("code {code}")), "idempotency-key", code);
+            let status = scene.greet(keyed).await.expect_err("an error");
+            assert_eq!((status.code() as i32).to_string(), code);
+        }
+        assert_eq!(scene.seen.lock().expect("no panic").len(), runs, "{code}");
+    }
+}
+
+#[tokio::test]
 async fn another_request_with_the_key_and_a_key_that_is_none_are_refused() {
     let scene = scene().await;
     scene.release.go();

@@ -30,7 +30,8 @@ pub(crate) const DEADLINE: Duration = Duration::from_millis(50);
 
 pub(crate) type Reply<T> = Result<tonic::Response<T>, Status>;
 
-/// Greets when the test says so; those without a name are refused, with details.
+/// Greets when the test says so; those without a name are refused, with details, and those called `code N` with
+/// that code.
 #[derive(Clone)]
 pub(crate) struct Greeter {
     pub(crate) release: Release,
@@ -54,6 +55,10 @@ impl UnaryService<Text> for Greeter {
         Box::pin(async move {
             release.wait().await;
             let name = request.into_inner().text;
+            if let Some(code) = name.strip_prefix("code ") {
+                let code: i32 = code.parse().expect("a code");
+                return Err(Status::new(Code::from_i32(code), "as you said"));
+            }
             if name.is_empty() {
                 let details = RpcStatus { code: 9, ..RpcStatus::default() };
                 let details = prost::Message::encode_to_vec(&details);

@@ -1,3 +1,5 @@
+use std::num::NonZeroU32;
+
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 use http::Request;

@@ -78,15 +78,12 @@ pub(super) fn reply(name: &str, type_url: &str, stored: &StoredResponse) -> Opti
 
 /// How the service said that a call went, in its trailers or, without a body, in its header fields.
 pub(super) fn status_of(stored: &StoredResponse) -> Status {
-    let fields = match &stored.trailers {
-        Some(trailers) if trailers.contains_key(GRPC_STATUS) => trailers,
-        _ => &stored.headers,
-    };
-    let Some(value) = fields.get(GRPC_STATUS) else {
+    let Some(fields) = stored.grpc_fields() else {
         let message = format!("The service answered {} without a status.", stored.status);
         return Status { code: UNKNOWN, message, details: Vec::new() };
     };
-    let code = value.to_str().ok().and_then(|code| code.parse().ok()).unwrap_or(UNKNOWN);
+    let code = fields[GRPC_STATUS].to_str().ok().and_then(|code| code.parse().ok());
+    let code = code.unwrap_or(UNKNOWN);
     let details = fields
         .get(GRPC_STATUS_DETAILS)
         .and_then(|details| base64::decode_standard(details.as_bytes()))
