@@ -221,3 +221,13 @@ fn no_two_dialects_are_for_the_same_calls() {
         assert_eq!(refused(dialects).as_deref(), expected, "{dialects:?}");
     }
 }
+
+#[test]
+fn every_option_is_about_deferring_or_of_use_while_following() {
+    let both = ["listen", "upstream", "follow", "follow_for", "trust_proxy", "metrics", "drain"];
+    for argument in Options::command().get_arguments() {
+        let name = argument.get_id().as_str();
+        let is_about_deferring = DEFERRING.contains(&name);
+        assert_ne!(is_about_deferring, both.contains(&name), "{name}");
+    }
+}
