@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderName, Request, Response};
+use http::{HeaderMap, HeaderName, Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
@@ -229,7 +229,7 @@ where
         let orphans = self.orphans();
         if deferral == Deferral::Never && orphans.is_none() {
             if scan.is_grpc && voice.is_some() {
-                request.headers_mut().remove(GRPC_ACCEPT_ENCODING);
+                uncompress(request.headers_mut());
             }
             let call = self.start(request.map(RequestBody::live), Slot::Outside);
             return ResponseFuture::passing(call, self.wrap.clone());
@@ -287,9 +287,19 @@ where
 #[inline]
 fn untie<B>(request: &mut Request<B>, scan: Scan) {
     if scan.is_grpc {
-        request.headers_mut().remove(GRPC_ACCEPT_ENCODING);
-        request.headers_mut().remove(GRPC_TIMEOUT);
+        uncompress(request.headers_mut());
+        without_end(request.headers_mut());
     }
+}
+
+#[cold]
+fn uncompress(headers: &mut HeaderMap) {
+    headers.remove(GRPC_ACCEPT_ENCODING);
+}
+
+#[cold]
+fn without_end(headers: &mut HeaderMap) {
+    headers.remove(GRPC_TIMEOUT);
 }
 
 impl<S: fmt::Debug, M> fmt::Debug for RespondAsync<S, M> {
