@@ -3,6 +3,7 @@
 //! A transcript is a list of exchanges, each under a heading (`###`). Its requests are sent one after the
 //! other, and what is answered has to be what stands there. Ids and dates are placeholders: `{id}` is the
 //! first operation, `{id2}` the second, and so on. `# 20 s later` lets so much time pass before a request.
+//! What stands behind a request's fields and an empty line is its body.
 //!
 //! `UPDATE_TRANSCRIPTS=1` writes the answers anew, to be read before they are committed.
 

@@ -29,7 +29,7 @@ struct ListRequest {
 #[derive(Clone)]
 enum Field {
     Scalar(&'static str, String),
-    Message(String, Vec<Field>),
+    Message(String, Vec<Self>),
 }
 
 /// The message called `name`, on several lines unless it is empty.
