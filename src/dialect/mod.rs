@@ -8,6 +8,7 @@
 //! | [`RedfishDialect`] | Redfish: sushy, DMTF's `redfish` | as the policy says | paths |
 //! | [`FhirDialect`] | FHIR's bulk export, R5 and R6: smart-fetch, medplum | always and only who sent `Prefer: respond-async` | absolute |
 //! | [`ODataDialect`] | OData 4: odatapy, Olingo | only who sent `Prefer: respond-async` | any |
+//! | [`GrpcDialect`], by [`Builder::grpc`](crate::Builder::grpc) | gRPC | calls of the methods that are listed | names |
 //!
 //! What each of them says is written down, word by word, in the repository's `tests/transcripts`. A layer
 //! speaks several at once, by the path of the calls: [`Builder::dialect_below`](crate::Builder::dialect_below).

@@ -3,17 +3,20 @@
 //! A transcript is a list of exchanges, each under a heading (`###`). Its requests are sent one after the
 //! other, and what is answered has to be what stands there. Ids and dates are placeholders: `{id}` is the
 //! first operation, `{id2}` the second, and so on. `# 20 s later` lets so much time pass before a request.
+//! What stands behind a request's fields and an empty line is its body.
 //!
 //! `UPDATE_TRANSCRIPTS=1` writes the answers anew, to be read before they are committed.
 
 #[path = "../support/mod.rs"]
 mod support;
 
+mod grpc;
 mod service;
 mod text;
 
 use std::{fs, path::PathBuf, time::Duration};
 
+use bytes::Bytes;
 use tower_respond_async::{
     Builder, RespondAsyncLayer,
     dialect::{FhirDialect, ODataDialect, RedfishDialect, StandardDialect},
@@ -21,7 +24,7 @@ use tower_respond_async::{
 
 use self::{
     service::answer,
-    support::{App, DEADLINE, bare, send},
+    support::{Answer, App, DEADLINE, bare, send},
     text::{Exchange, Names},
 };
 
@@ -33,14 +36,33 @@ fn layer() -> Builder {
     RespondAsyncLayer::builder(DEADLINE).execution_limit(Duration::from_secs(60))
 }
 
+/// How bodies and responses are written in a transcript.
+#[derive(Clone, Copy)]
+struct Form {
+    /// The body of a request, of what is written in its place.
+    body: fn(&str) -> Bytes,
+    /// A response, as it is to be written.
+    response: fn(&Exchange<'_>, &Answer) -> String,
+}
+
+/// Of HTTP, whose bodies are texts.
+const TEXT: Form = Form {
+    body: |text| Bytes::copy_from_slice(text.as_bytes()),
+    response: |_, answer| text::response(answer),
+};
+
 async fn play(name: &str, layer: Builder) {
-    let app = bare(&layer.build().expect("a layer"), answer);
+    compare(name, &bare(&layer.build().expect("a layer"), answer), TEXT).await;
+}
+
+/// Plays a transcript, and compares it with what is written.
+async fn compare(name: &str, app: &App, form: Form) {
     let path =
         PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/transcripts/{name}.http"));
     let written = fs::read_to_string(&path).expect("a transcript");
     let (preface, exchanges) = text::parse(&written);
     assert!(exchanges.len() >= 7, "{name} says too little: {} exchanges", exchanges.len());
-    let played = perform(&app, preface, &exchanges).await;
+    let played = perform(app, form, preface, &exchanges).await;
     if std::env::var_os("UPDATE_TRANSCRIPTS").is_some() {
         fs::write(&path, &played).expect("a transcript is written");
         return;
@@ -52,14 +74,15 @@ async fn play(name: &str, layer: Builder) {
 }
 
 /// The transcript as it is, given these requests.
-async fn perform(app: &App, preface: &str, exchanges: &[Exchange<'_>]) -> String {
+async fn perform(app: &App, form: Form, preface: &str, exchanges: &[Exchange<'_>]) -> String {
     let mut names = Names::default();
     let mut played = preface.to_owned();
     for exchange in exchanges {
         tokio::time::sleep(exchange.after()).await;
-        let answer = send(app, exchange.request(&names)).await;
+        let answer = send(app, exchange.request(&names, form.body)).await;
         played.push_str(&exchange.head());
-        played.push_str(&text::response(&answer, &mut names));
+        played.push_str(&names.hide(&(form.response)(exchange, &answer)));
+        played.push('\n');
     }
     played.trim_end().to_owned() + "\n"
 }

@@ -3,7 +3,8 @@
 use std::{fmt::Write, time::Duration};
 
 use axum::body::Body;
-use http::{HeaderMap, HeaderName, Request, StatusCode};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, Request, StatusCode, Version};
 
 use crate::support::Answer;
 
@@ -14,14 +15,15 @@ pub(crate) struct Exchange<'a> {
     about: Vec<&'a str>,
     /// The request's first line, and its fields.
     request: Vec<&'a str>,
+    /// What stands behind them, up to the response.
+    body: Vec<&'a str>,
 }
 
 /// The ids of operations, in the order in which they were first told.
 #[derive(Debug, Default)]
 pub(crate) struct Names(Vec<String>);
 
-/// Fields in the order in which they are read best, as they are written in specifications. All others
-/// follow them.
+/// Fields in the order in which they are read best, as they are written in specifications.
 const FIELDS: [&str; 19] = [
     "Location",
     "Content-Location",
@@ -51,18 +53,20 @@ pub(crate) fn parse(text: &str) -> (&str, Vec<Exchange<'_>>) {
     let first = text.find(HEADING).unwrap_or(text.len());
     let (preface, rest) = text.split_at(first);
     let mut exchanges: Vec<Exchange<'_>> = Vec::new();
-    let mut in_response = false;
+    let (mut in_response, mut in_body) = (false, false);
     for line in rest.lines() {
         if line.starts_with(HEADING) {
-            exchanges.push(Exchange { about: vec![line], request: Vec::new() });
-            in_response = false;
+            exchanges.push(Exchange { about: vec![line], request: Vec::new(), body: Vec::new() });
+            (in_response, in_body) = (false, false);
             continue;
         }
         let exchange = exchanges.last_mut().expect("the first line is a heading");
         in_response |= line.starts_with("HTTP/");
+        in_body |= line.is_empty();
         match (in_response || line.is_empty(), line.starts_with('#')) {
             (true, _) => {}
             (false, true) => exchange.about.push(line),
+            (false, false) if in_body => exchange.body.push(line),
             (false, false) => exchange.request.push(line),
         }
     }
@@ -81,22 +85,49 @@ impl Exchange<'_> {
         Duration::from_secs(seconds.unwrap_or_default())
     }
 
-    pub(crate) fn request(&self, names: &Names) -> Request<Body> {
+    /// The request, with a body made of what is written in its place.
+    pub(crate) fn request(&self, names: &Names, body: fn(&str) -> Bytes) -> Request<Body> {
         let [first, fields @ ..] = &self.request[..] else { panic!("no request: {self:?}") };
-        let mut words = first.split(' ');
-        let (method, target) = (words.next().expect("a method"), words.next().expect("a target"));
-        let mut request = Request::builder().method(method).uri(names.resolve(target));
+        let [method, target, version] = words(first);
+        let version = match version {
+            "HTTP/2" => Version::HTTP_2,
+            _ => Version::HTTP_11,
+        };
+        let target = names.resolve(target);
+        let mut request = Request::builder().method(method).uri(target).version(version);
         for field in fields {
             let (name, value) = field.split_once(": ").expect("a field");
             request = request.header(name, value);
         }
-        request.body(Body::empty()).expect("a valid request")
+        let body = body(&names.resolve(&self.body.join("\n")));
+        request.body(Body::from(body)).expect("a valid request")
+    }
+
+    /// The request's target, as it is written.
+    pub(crate) fn target(&self) -> &str {
+        let [_, target, _] = words(self.request[0]);
+        target
+    }
+
+    /// Whether this stands below the heading.
+    pub(crate) fn says(&self, line: &str) -> bool {
+        self.about.contains(&line)
     }
 
     /// All that stands before the response.
     pub(crate) fn head(&self) -> String {
-        format!("{}\n{}\n\n", self.about.join("\n"), self.request.join("\n"))
+        let mut head = format!("{}\n{}\n\n", self.about.join("\n"), self.request.join("\n"));
+        if !self.body.is_empty() {
+            write!(head, "{}\n\n", self.body.join("\n")).expect("a string grows");
+        }
+        head
     }
+}
+
+/// The words of a request's first line.
+fn words(line: &str) -> [&str; 3] {
+    let words: Vec<_> = line.split(' ').collect();
+    words.try_into().expect("a method, a target and a version")
 }
 
 // === impl Names ===
@@ -108,8 +139,8 @@ impl Names {
         ids.fold(text.to_owned(), |text, (at, id)| text.replace(&placeholder(at), id))
     }
 
-    /// The text with placeholders in the place of ids and dates.
-    fn hide(&mut self, text: &str) -> String {
+    /// The text with placeholders in the place of ids.
+    pub(crate) fn hide(&mut self, text: &str) -> String {
         let is_hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
         let mut hidden = text.to_owned();
         for word in text.split(|c: char| !is_hex(c)).filter(|word| word.len() == ID) {
@@ -130,10 +161,10 @@ fn placeholder(at: usize) -> String {
     }
 }
 
-/// A whole response, with an empty line behind it.
-pub(crate) fn response(answer: &Answer, names: &mut Names) -> String {
+/// A whole response.
+pub(crate) fn response(answer: &Answer) -> String {
     let mut text = format!("HTTP/1.1 {}\n", line(answer.status));
-    text.push_str(&fields(&answer.headers));
+    text.push_str(&fields(&answer.headers, &FIELDS));
     let body = std::str::from_utf8(&answer.body).expect("a text").replace("\r\n", "\n");
     if !body.is_empty() {
         text.push('\n');
@@ -144,25 +175,25 @@ pub(crate) fn response(answer: &Answer, names: &mut Names) -> String {
         text.push('\n');
     }
     if let Some(trailers) = &answer.trailers {
-        write!(text, "\n{}", fields(trailers)).expect("a string grows");
+        write!(text, "\n{}", fields(trailers, &FIELDS)).expect("a string grows");
     }
-    text.push('\n');
-    dates(&names.hide(&text))
+    dates(&text)
 }
 
 fn line(status: StatusCode) -> String {
     format!("{} {}", status.as_u16(), status.canonical_reason().unwrap_or_default())
 }
 
-fn fields(headers: &HeaderMap) -> String {
+/// Fields on a line each: those of `order` as they are written there, and behind them all others.
+pub(crate) fn fields(headers: &HeaderMap, order: &[&str]) -> String {
     let place = |name: &HeaderName| {
-        FIELDS.iter().position(|known| known.eq_ignore_ascii_case(name.as_str()))
+        order.iter().position(|known| known.eq_ignore_ascii_case(name.as_str()))
     };
     let mut names: Vec<_> = headers.keys().collect();
-    names.sort_by_key(|name| (place(name).unwrap_or(FIELDS.len()), name.as_str()));
+    names.sort_by_key(|name| (place(name).unwrap_or(order.len()), name.as_str()));
     let mut text = String::new();
     for name in names {
-        let written = place(name).map_or(name.as_str(), |at| FIELDS[at]);
+        let written = place(name).map_or(name.as_str(), |at| order[at]);
         for value in headers.get_all(name) {
             let value = value.to_str().expect("a text");
             writeln!(text, "{written}: {value}").expect("a string grows");
