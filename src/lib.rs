@@ -57,9 +57,7 @@
 //! - `Accept: text/html`, as browsers send it: a page that follows those events, and cancels
 //!   ([`Builder::page`]).
 //!
-//! Scripts of other origins need [`dialect::EXPOSED_HEADERS`] to be exposed to them. Of another *site*, they cannot
-//! cancel once there is a [`Builder::principal`]: a `DELETE` with `Sec-Fetch-Site: cross-site` is refused, whatever CORS
-//! says.
+//! Scripts of other origins need [`dialect::EXPOSED_HEADERS`] to be exposed to them.
 //!
 //! # The types
 //!
@@ -73,7 +71,7 @@
 //! - [`store::OperationStore`] is where operations are kept; [`store::MemoryStore`] is the default, and
 //!   forgets them when the process ends.
 //! - [`dialect::Dialect`] is how they are spoken of on the wire; [`dialect::StandardDialect`] is the
-//!   default; [`dialect::GrpcDialect`] is for gRPC.
+//!   default, and others are for clients of Azure, FHIR, OData, Redfish and gRPC.
 //! - [`KeyRing`] signs the URLs of operations.
 //! - [`StatusService`] answers for operations where the layer cannot.
 //! - `client::FollowLayer`, with the feature `client`, is the other side: around any client, it gives callers the
@@ -135,7 +133,8 @@
 //! # drop(app);
 //! ```
 //!
-//! Without axum, around any service:
+//! Without axum, around any service (with tower's feature `util`, and the crates `bytes`, `http` and
+//! `http-body-util`):
 //!
 //! ```
 //! use std::{convert::Infallible, time::Duration};
