@@ -8,7 +8,7 @@ pub enum Reply {
     /// `Referrer-Policy: no-referrer` are added.
     Message(Response<Bytes>, Option<HeaderMap>),
     /// The stored response, patched. Where an operation has none, the layer replies with
-    /// [`Problem::Failed`].
+    /// [`Problem::Failed`](super::Problem::Failed).
     Replay(Patch),
 }
 
