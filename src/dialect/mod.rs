@@ -1,8 +1,9 @@
-//! How operations are spoken of on the wire: the [`Dialect`] trait and [`StandardDialect`].
+//! How operations are spoken of on the wire: the [`Dialect`] trait, [`StandardDialect`], and those of other
+//! protocols.
 //!
 //! A dialect is pure. It is given a [`Snapshot`] and the [`Links`] to the operation, and returns a
 //! [`Reply`]; the store, waiting, streaming, `HEAD`, conditional requests and the like are the
-//! layer's. The trait is not yet stable: it will be once the gRPC dialect stands on it.
+//! layer's. The trait is not yet stable.
 //!
 //! # Example
 //!
