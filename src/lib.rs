@@ -57,9 +57,7 @@
 //! - `Accept: text/html`, as browsers send it: a page that follows those events, and cancels
 //!   ([`Builder::page`]).
 //!
-//! Scripts of other origins need [`dialect::EXPOSED_HEADERS`] to be exposed to them. Of another *site*, they cannot
-//! cancel once there is a [`Builder::principal`]: a `DELETE` with `Sec-Fetch-Site: cross-site` is refused, whatever CORS
-//! says.
+//! Scripts of other origins need [`dialect::EXPOSED_HEADERS`] to be exposed to them.
 //!
 //! # The types
 //!
@@ -135,7 +133,8 @@
 //! # drop(app);
 //! ```
 //!
-//! Without axum, around any service:
+//! Without axum, around any service (with tower's feature `util`, and the crates `bytes`, `http` and
+//! `http-body-util`):
 //!
 //! ```
 //! use std::{convert::Infallible, time::Duration};

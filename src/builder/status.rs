@@ -99,15 +99,19 @@ impl<M> Builder<M> {
     /// whatever it looks at (a field that authentication has checked, an extension that it has left)
     /// has to be there for both: authentication belongs around the layer. Everybody is unidentified
     /// by default.
+    ///
     /// What a `route_layer` or other middleware inside the layer leaves is not there: then this is `None` for
-    /// every call, and every operation is open to whoever has its URL.
+    /// every call, and every operation is open to whoever has its URL. If authentication has to stay inside,
+    /// have this hook check the credentials in `request.headers` itself, as in [`securing`](crate::guide::securing).
+    /// Whoever comes without valid ones is nobody then, and gets a 404, not a 401, for an operation of somebody
+    /// else.
     ///
     /// Once it is set, cancellations that pages of other sites send (`Sec-Fetch-Site`) are refused with 403,
     /// bearer tokens or not: an app of another *site* (`app.example.com` and `api.example.com` are one) has to
-    /// be served from the same one, or to have its `DELETE` passed on. A browser's address bar and its
-    /// `EventSource` send cookies, not `Authorization`: with bearer tokens alone the page and the events are
-    /// for `fetch`, or for [`signed_urls`](Self::signed_urls) without authentication around them.
-    ///
+    /// be served from the same one, or to send its `DELETE` through a server of its own. A browser's address bar
+    /// and its `EventSource` send cookies, not `Authorization`: with bearer tokens alone the page and the events
+    /// are for `fetch`; or, with [`signed_urls`](Self::signed_urls), for operations of callers who are not
+    /// identified.
     ///
     /// ```
     /// use std::time::Duration;

@@ -255,6 +255,9 @@ pub const RESPOND_ASYNC: HeaderName = HeaderName::from_static("respond-async");
 /// not pass; and either set [`Builder::public_base`](crate::Builder::public_base) or resolve references in the
 /// page, `new URL(location, response.url)`, because they are relative to the API.
 ///
+/// With a [`Builder::principal`](crate::Builder::principal) a `DELETE` from another *site* is refused with 403, whatever
+/// CORS allows; one from another origin of the same site is not.
+///
 /// Fields that are always shown, such as `Cache-Control` and `Content-Type`, are not among them.
 pub const EXPOSED_HEADERS: [HeaderName; 12] = [
     header::CONTENT_LOCATION,

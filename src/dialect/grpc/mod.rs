@@ -47,6 +47,9 @@ use crate::{
 /// not (`FAILED_PRECONDITION`). `ListOperations` is `UNIMPLEMENTED`. Once it is done, an operation has either the
 /// reply, in an `Any` of the configured type, or the error, with its details.
 ///
+/// The operation of a call in time that returns one is recorded nowhere, unless the call has an
+/// `idempotency-key`: its name is not found.
+///
 /// Within the service a listed method sees neither `grpc-timeout` nor `grpc-accept-encoding`: the work is not to
 /// end when its first caller would have given up, and the reply is kept as it is sent, for whoever asks.
 ///
