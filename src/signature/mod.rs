@@ -59,7 +59,8 @@ pub enum KeyRingError {
 pub enum Verbs {
     /// `GET` and `HEAD` of status and result, and being held there.
     Read,
-    /// `DELETE`, which is answered with the status document.
+    /// `DELETE`, which is answered with the status document; in dialects whose `DELETE` forgets what has ended
+    /// (FHIR, OData, Redfish, gRPC's `DeleteOperation`), that too.
     Cancel,
     /// Both.
     ReadAndCancel,
