@@ -5,6 +5,7 @@
 //! kept. Compiled for these two alone; no part of the public API.
 
 mod envelope;
+mod grpc;
 mod headers;
 mod idempotency_key;
 mod path;
@@ -13,6 +14,7 @@ mod signature;
 
 pub use self::{
     envelope::envelope,
+    grpc::grpc,
     headers::headers,
     idempotency_key::idempotency_key,
     path::path,

@@ -7,8 +7,9 @@ use super::*;
 type Target = (&'static str, fn(&[u8]));
 
 /// Every target with the folder of its inputs.
-const TARGETS: [Target; 7] = [
+const TARGETS: [Target; 8] = [
     ("envelope", envelope),
+    ("grpc", grpc),
     ("headers", headers),
     ("idempotency_key", idempotency_key),
     ("path", path),
