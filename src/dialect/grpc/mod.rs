@@ -50,6 +50,9 @@ use crate::{
 /// The operation of a call in time that returns one is recorded nowhere, unless the call has an
 /// `idempotency-key`: its name is not found.
 ///
+/// Calls of gRPC do not say how long they are, so without an `idempotency-key` they are not among those that can
+/// be [run again](crate::Handle::replay_on): of one whose process dies, nothing is known (`UNKNOWN`).
+///
 /// Within the service a listed method sees neither `grpc-timeout` nor `grpc-accept-encoding`: the work is not to
 /// end when its first caller would have given up, and the reply is kept as it is sent, for whoever asks.
 ///
