@@ -37,6 +37,8 @@ pub(super) struct Walk<S, B, M, R> {
     backoff: Backoff,
     /// How long the last poll took.
     took: Duration,
+    /// How long polls are held at most: less than before, once one was cut off meanwhile.
+    longest: Duration,
     /// The last "not yet".
     kept: Option<Response<FollowBody<R>>>,
     cancel: Cancel,
@@ -85,6 +87,7 @@ where
             failures: 0,
             backoff: Backoff::default(),
             took: Duration::ZERO,
+            longest: Duration::MAX,
             kept: None,
             cancel: Cancel::default(),
             poller,
@@ -107,7 +110,7 @@ where
                     }
                     Step::Ask(delay) => match self.ask(delay).await {
                         Some(Ok(answer)) => break answer,
-                        Some(Err(())) => step = self.unavailable(None),
+                        Some(Err(())) => step = self.broken(),
                         None => step = Step::GiveUp,
                     },
                 }
@@ -224,6 +227,16 @@ where
         Step::Ask(if self.wait().is_some() && is_held { Duration::ZERO } else { delay })
     }
 
+    /// The connection broke. That may be a time-out of the client, which cuts off what the server holds: then
+    /// nothing is wrong, and it is not asked to hold the next one as long.
+    fn broken(&mut self) -> Step<R> {
+        if self.wait().is_none() || self.took < HELD {
+            return self.unavailable(None);
+        }
+        self.longest = self.took / 2;
+        Step::Ask(self.delay(None))
+    }
+
     /// It was no answer.
     fn unavailable(&mut self, headers: Option<&HeaderMap>) -> Step<R> {
         self.failures += 1;
@@ -256,6 +269,7 @@ where
             }
             (PreferWait::Never, _) | (PreferWait::WhereOffered(_), Server::Other) => None,
         }
+        .map(|wait| wait.min(self.longest))
         .filter(|wait| wait.as_secs() > 0)
     }
 

@@ -71,6 +71,25 @@ async fn after_so_many_failures_in_a_row_the_last_202_is_returned() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_that_cuts_held_polls_off_has_the_response_all_the_same() {
+    let fields =
+        [("location", "/operations/7"), ("retry-after", "1"), ("respond-async", "pending")];
+    let pending = || answer(202, &fields, "not yet");
+    let held = |seconds| Answer::Cut(Duration::from_secs(seconds));
+    let stored = answer(200, &[("respond-async", "stored")], "done");
+    let double = Double::new([pending(), held(10), held(5), held(2), pending(), stored]);
+    let layer = FollowLayer::new().max_failures(0);
+    assert_eq!(text(double.post(layer).await).await, "done");
+    let asked = double.asked();
+    let waits = asked.iter().map(|asked| asked.headers.get("prefer").map(|value| value.to_str()));
+    let waits: Vec<_> = waits.map(|wait| wait.map(|wait| wait.expect("a text"))).collect();
+    assert_eq!(
+        waits[1..],
+        [Some("wait=25"), Some("wait=5"), Some("wait=2"), Some("wait=1"), Some("wait=1")]
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn after_so_many_redirects_the_303_is_returned() {
     let see_other = || answer(303, &[("location", "?hop")], "on");
     let double = Double::new(std::iter::repeat_with(see_other).take(50));

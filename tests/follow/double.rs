@@ -27,6 +27,8 @@ pub(crate) enum Answer {
     Late(Duration, Response<Body>),
     /// The connection breaks.
     Broken,
+    /// It breaks after so long.
+    Cut(Duration),
     Never,
 }
 
@@ -148,6 +150,10 @@ impl Service<Request<Body>> for Double {
                 Ok(response)
             }),
             Answer::Broken => Box::pin(ready(Err(Broken))),
+            Answer::Cut(after) => Box::pin(async move {
+                sleep(after).await;
+                Err(Broken)
+            }),
             Answer::Never => Box::pin(pending()),
         }
     }

@@ -163,16 +163,24 @@ where
             let Some((answer, took)) = self.ask(&name, delay).await else { break None };
             let is_held = matches!(self.way, Way::Wait(_));
             let was_held = is_held && took >= HELD;
+            let is_answered = matches!(answer, Answer::Operation(_));
             match answer {
                 Answer::Operation(latest) => (operation, self.failures) = (latest, 0),
                 Answer::Unimplemented if is_held => self.way = Way::Get,
+                // A time-out of the client may cut off what the server holds.
+                Answer::Unavailable if was_held => {
+                    self.way = match took / 2 {
+                        half if half >= HELD => Way::Wait(half),
+                        _ => Way::Get,
+                    };
+                }
                 Answer::Unavailable if self.failures < self.poller.options.max_failures => {
                     self.failures += 1;
                 }
                 Answer::Unavailable | Answer::Unimplemented | Answer::Refused => break None,
             }
             delay = match said {
-                _ if was_held && self.failures == 0 => Duration::ZERO,
+                _ if was_held && is_answered => Duration::ZERO,
                 Some(said) => self.poller.options.within(later(said)),
                 None => self.poller.options.within(about(self.backoff.next())),
             };
