@@ -363,6 +363,15 @@ async fn a_server_that_is_away_for_a_moment_is_asked_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn waits_that_are_cut_off_become_shorter_and_then_polls() {
+    let cut = |after| Answer { after, ..failed(14) };
+    let double = Double::new([late(false, 1), cut(10), cut(3), cut(1), running(0), done(0)]);
+    let reply = double.call(FollowLayer::new().max_failures(0)).await;
+    assert_eq!(reply.expect("a reply"), "the reply");
+    assert_eq!(double.paths()[1..], [WAIT, WAIT, WAIT, GET, GET]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn other_answers_are_passed_on() {
     let text = Text { text: "at once".to_owned() }.encode_to_vec();
     let at_once =
