@@ -52,7 +52,8 @@
 //!   comes at once, unless `Last-Event-ID` names it; no two within a second, except that the end comes when it
 //!   does. After 15 seconds of silence there is a comment. A stream ends with the operation, when
 //!   the process drains, or after 15 minutes; whoever comes back goes on where it was, and gets a 204 once it
-//!   has been told the end. Each is one of [`Builder::max_waiters`]; beyond them there is the document. Use HTTP/2
+//!   has been told the end. While the process drains there is the document in its place, as beyond those bounds;
+//!   an `EventSource` takes that for an error and is `CLOSED`: make a new one after some seconds, as the page does. Each is one of [`Builder::max_waiters`]; beyond them there is the document. Use HTTP/2
 //!   where pages open many: browsers open six connections to a host over HTTP/1.1.
 //! - `Accept: text/html`, as browsers send it: a page that follows those events, and cancels
 //!   ([`Builder::page`]).

@@ -12,8 +12,9 @@ pub(crate) use self::callers::{Callers, Share};
 /// Who a request comes from: what the application calls its callers, such as a user's or a tenant's
 /// id.
 ///
-/// Two requests come from the same caller if the bytes are the same. Never logged or stored: an
-/// operation keeps a hash of it, made with the operation's own id.
+/// Two requests come from the same caller if the bytes are the same. Never logged or stored, unless
+/// [`ReplayPolicy::principal`](crate::ReplayPolicy::principal) saves it: an operation keeps a hash of it, made with the
+/// operation's own id.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Principal(Box<[u8]>);
 

@@ -18,6 +18,8 @@ use crate::body::BoxError;
 
 /// The body of a response: the inner service's own, as it comes. What had to be read of it comes first.
 ///
+/// Its error is a [`BoxError`]: whoever passes it on by `?` returns `Box<dyn Error + Send + Sync>`.
+///
 /// Of a "not yet" that is returned after all, it is what was read of it; if that was longer than
 /// [`max_document_bytes`](super::FollowLayer::max_document_bytes), or broke off, it ends with an error.
 pub struct FollowBody<B> {

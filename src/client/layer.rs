@@ -127,7 +127,8 @@ impl<M> FollowLayer<M> {
     }
 
     /// Whether polls are held by the server until there is something new, instead of being repeated.
-    /// Default: for 25 seconds where it is offered.
+    /// Default: for 25 seconds where it is offered. A time-out of the inner client that is shorter cuts such a poll
+    /// off; the next ones are held half as long as that took.
     #[must_use]
     pub fn prefer_wait(self, prefer_wait: PreferWait) -> Self {
         self.with(|options| options.prefer_wait = prefer_wait)

@@ -32,6 +32,30 @@
 //! # }).unwrap();
 //! ```
 //!
+//! reqwest's client has types of its own for requests and responses, and goes in like this:
+//!
+//! ```no_run
+//! use http::{Request, Response};
+//! use tower::{Layer, ServiceExt, service_fn};
+//! use tower_respond_async::client::FollowLayer;
+//!
+//! # async fn call(request: Request<reqwest::Body>) -> Result<(), reqwest::Error> {
+//! // Redirects are followed by the layer.
+//! let inner = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?;
+//! let client = FollowLayer::new().layer(service_fn(move |request: Request<reqwest::Body>| {
+//!     let inner = inner.clone();
+//!     async move {
+//!         let request = reqwest::Request::try_from(request)?;
+//!         Ok::<_, reqwest::Error>(Response::<reqwest::Body>::from(inner.execute(request).await?))
+//!     }
+//! }));
+//! let response = client.oneshot(request).await?.map(reqwest::Body::wrap);
+//! let text = reqwest::Response::from(response).text().await?;
+//! # drop(text);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # What is followed
 //!
 //! | answer | what is done |

@@ -43,7 +43,7 @@ impl Place {
     /// Takes the directory, and makes it if it is not there.
     pub(crate) fn take(path: &Path) -> Result<(Self, Found), OpenError> {
         let failed = |source| OpenError::Io { path: path.to_owned(), source };
-        fs::create_dir_all(path).map_err(failed)?;
+        make(path).map_err(failed)?;
         // Before anything is written to a directory that is not ours.
         look(path)?;
         let lock = File::options().create(true).truncate(false).write(true).open(path.join("lock"));
@@ -144,6 +144,15 @@ fn sync_directory(path: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn sync_directory(_: &Path) -> io::Result<()> {
     Ok(())
+}
+
+/// Makes the directory, for this user alone: what is stored is nobody else's.
+fn make(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
 }
 
 #[cfg(test)]

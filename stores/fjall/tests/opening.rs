@@ -253,3 +253,20 @@ async fn what_a_restart_has_to_read_does_not_grow_with_what_was_written() {
     }
     assert!(left <= 100 << 20, "{left} bytes of journals after 200 MiB of writes");
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_directory_that_is_made_is_for_its_user_alone_and_one_that_is_there_keeps_its_mode() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let parent = tempdir().unwrap();
+    let made = parent.path().join("made");
+    drop(FjallStore::open(&made).unwrap());
+    assert_eq!(mode(&made), 0o700);
+    let there = parent.path().join("there");
+    fs::create_dir(&there).unwrap();
+    fs::set_permissions(&there, fs::Permissions::from_mode(0o750)).unwrap();
+    drop(FjallStore::open(&there).unwrap());
+    assert_eq!(mode(&there), 0o750);
+}
