@@ -13,7 +13,10 @@ use std::{
 };
 
 use futures_util::future::{FutureExt, Shared, WeakShared};
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    task::yield_now,
+    time::{Instant, sleep_until},
+};
 
 use super::{BoundedStore, OperationStore, Record, StoreError};
 use crate::operation::{Key, Recent, Shards};
@@ -41,9 +44,19 @@ struct Lately {
     began: Instant,
     /// How many reads have begun at once since then.
     at_once: u32,
-    /// The read that begins next. Those who wait for it keep it: once all have left, there is none.
-    next: Option<WeakShared<Read>>,
+    next: Option<Next>,
 }
+
+/// The read that begins next. Those who wait for it keep it: once all have left, there is none.
+struct Next {
+    read: WeakShared<Read>,
+    /// How many have come to wait for it.
+    joined: usize,
+}
+
+/// How many of those who wait for a read go on at once when it is there. All at once, and whoever calls the service
+/// then would wait for each of them to be answered.
+const BATCH: usize = 16;
 
 /// How many reads of one operation begin without waiting, one after the other. A poller that fetches the
 /// result of which the status has just told it, or that cancels what it has just asked for, is no storm.
@@ -53,8 +66,8 @@ const AT_ONCE: u32 = 2;
 enum Turn {
     /// Whoever asked: it begins now.
     Now,
-    /// All who ask until it begins.
-    Next(Shared<Read>),
+    /// All who ask until it begins; so many had joined before.
+    Next(Shared<Read>, usize),
 }
 
 /// The one read of all who were told of the same end.
@@ -72,7 +85,13 @@ impl JoinedReads {
     pub(crate) async fn get(&self, key: Key) -> Reading {
         match self.0.turn(key) {
             Turn::Now => self.0.read(key).await,
-            Turn::Next(read) => read.await,
+            Turn::Next(read, before) => {
+                let reading = read.await;
+                for _ in 0..before / BATCH {
+                    yield_now().await;
+                }
+                reading
+            }
         }
     }
 
@@ -122,8 +141,11 @@ impl Inner {
             }
         };
         // Even if it is due: it begins when its turn comes to be polled, and that is after this.
-        if let Some(read) = lately.next.as_ref().and_then(WeakShared::upgrade) {
-            return Turn::Next(read);
+        if let Some(next) = &mut lately.next
+            && let Some(read) = next.read.upgrade()
+        {
+            next.joined += 1;
+            return Turn::Next(read, next.joined);
         }
         if lately.is_over(now, self.interval) {
             *lately = Lately { began: now, at_once: 1, next: None };
@@ -134,8 +156,8 @@ impl Inner {
             return Turn::Now;
         }
         let read = Arc::clone(self).next(key, lately.began + self.interval).shared();
-        lately.next = read.downgrade();
-        Turn::Next(read)
+        lately.next = read.downgrade().map(|read| Next { read, joined: 0 });
+        Turn::Next(read, 0)
     }
 
     /// The read that begins at `turn`.
@@ -154,7 +176,7 @@ impl Inner {
 
 impl Lately {
     fn is_over(&self, now: Instant, interval: Duration) -> bool {
-        let is_awaited = || self.next.as_ref().and_then(WeakShared::upgrade).is_some();
+        let is_awaited = || self.next.as_ref().is_some_and(|next| next.read.upgrade().is_some());
         now.saturating_duration_since(self.began) >= interval && !is_awaited()
     }
 }

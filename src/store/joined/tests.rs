@@ -259,3 +259,33 @@ async fn what_was_read_is_forgotten_once_its_interval_is_over() {
     }
     assert!(reads.kept() <= 64, "{}", reads.kept());
 }
+
+#[tokio::test(start_paused = true)]
+async fn of_many_who_share_a_read_only_a_few_go_on_at_a_time() {
+    let store = Numbered::new(Duration::ZERO);
+    let (reads, key) = (store.joined(INTERVAL), key());
+    spend(&reads, key).await;
+    let gone_on = Arc::new(std::sync::Mutex::new(0));
+    let many: Vec<_> = (0..10 * BATCH)
+        .map(|_| {
+            let (reads, gone_on) = (reads.clone(), Arc::clone(&gone_on));
+            tokio::spawn(async move {
+                reads.get(key).await.expect("the store answers");
+                *gone_on.lock().expect("nobody panics") += 1;
+            })
+        })
+        .collect();
+    // One who comes again and again, and each time sees how many have gone on since.
+    let mut largest = 0;
+    let mut before = 0;
+    while before < many.len() {
+        yield_now().await;
+        let now = *gone_on.lock().expect("nobody panics");
+        largest = largest.max(now - before);
+        before = now;
+        if before == 0 {
+            sleep(MOMENT).await;
+        }
+    }
+    assert!(largest <= 2 * BATCH, "{largest} at once");
+}
