@@ -16,8 +16,6 @@ use tower_layer::Layer;
 use tower_respond_async::{
     Deferral, Operation, RequestBody, RespondAsync, RespondAsyncLayer, ResponseBody,
 };
-use tracing::Instrument;
-use tracing_subscriber::{Registry, registry::LookupSpan};
 
 type Service<B> = BoxCloneService<Request<B>, Response<Full<Bytes>>, Infallible>;
 type App = RespondAsync<Service<RequestBody<Full<Bytes>>>>;
@@ -257,25 +255,6 @@ async fn task_locals_set_inside_go_along_and_those_set_outside_do_not() {
     assert_eq!(seen.all()[2..], ["inside", "inside"]);
 }
 
-#[tokio::test(start_paused = true)]
-async fn the_tracing_span_goes_along_into_the_task_around_the_operation_s() {
-    let subscriber = tracing_subscriber::registry();
-    let _scope = tracing::subscriber::set_default(subscriber);
-    let seen = Seen::default();
-    let app = app(&seen, |seen| async move {
-        seen.note(current_span());
-        sleep(Duration::from_secs(10)).await;
-        seen.note(current_span());
-    });
-    let span = tracing::info_span!("request");
-    let accepted = call(&app, Method::POST, "/work").instrument(span).await;
-    assert_eq!(accepted.status, StatusCode::ACCEPTED);
-    assert_eq!(current_span(), "none");
-    sleep(Duration::from_secs(10)).await;
-    // What follows from the call is the work's own span, within that of the call.
-    assert_eq!(seen.all(), ["request", "request / operation"]);
-}
-
 /// A handler that notes its operation before the deadline and after ten seconds.
 fn noting<B: Send + 'static>(seen: &Seen) -> Service<B> {
     let seen = seen.clone();
@@ -370,14 +349,4 @@ where
 
 fn current() -> String {
     Operation::current().id().map_or("none".to_owned(), |id| id.to_string())
-}
-
-/// The current span and those around it, the outermost first.
-fn current_span() -> String {
-    let names = tracing::Span::current().with_subscriber(|(id, subscriber)| {
-        let registry = subscriber.downcast_ref::<Registry>().expect("the test's own");
-        let span = registry.span(id).expect("it is current");
-        span.scope().from_root().map(|span| span.name()).collect::<Vec<_>>().join(" / ")
-    });
-    names.unwrap_or_else(|| "none".to_owned())
 }

@@ -18,7 +18,7 @@ from google.protobuf import wrappers_pb2
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-MOMENT = 0.8
+MOMENT = 2.0
 
 
 def work(request, context):

@@ -83,7 +83,7 @@ def started(stack, command, **kwargs):
 def facade(stack, program, *options):
     port = free_port()
     base = f"http://127.0.0.1:{port}"
-    command = [program, "--listen", f"127.0.0.1:{port}", "--after", "300ms", *options]
+    command = [program, "--listen", f"127.0.0.1:{port}", "--after", "1s", *options]
     started(stack, [*command, "--public-base", base], env={**os.environ, "RUST_LOG": "warn"})
     return base
 

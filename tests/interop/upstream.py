@@ -19,7 +19,7 @@ import http.server
 import json
 import time
 
-MOMENT = 0.8
+MOMENT = 2.0
 LARGE = "x" * 1_000_000
 
 
