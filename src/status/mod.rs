@@ -353,8 +353,13 @@ impl Status {
 
     /// Has the operation cancelled, and reads what has become of it.
     async fn cancel(&self, subject: Subject<'_>) -> Read {
-        // Whose an operation is never changes, so it still is when it is cancelled.
         self.get(subject).await?;
+        self.cancel_admitted(subject).await
+    }
+
+    /// The same for one who may know of it. Whose an operation is never changes, so it still is when it is
+    /// cancelled.
+    async fn cancel_admitted(&self, subject: Subject<'_>) -> Read {
         let key = Key::of(subject.id);
         let read = self.store.cancel(key).await.map_err(Arc::new);
         // Whoever runs it elsewhere is told by a hint, or by the next heartbeat.
@@ -368,22 +373,28 @@ impl Status {
 
     /// Has the operation cancelled, and reads what has become of it; or forgets it, if it has ended.
     async fn dismiss(&self, subject: Subject<'_>) -> Read {
-        match self.get(subject).await?.outcome() {
-            None => self.cancel(subject).await,
-            Some(_) => self.forget(subject).await,
+        let operation = self.get(subject).await?;
+        match operation.outcome() {
+            None => self.cancel_admitted(subject).await,
+            Some(_) => self.forget_ended(operation).await,
         }
     }
 
     /// Forgets the operation, if it has ended, and tells what it was.
     async fn forget(&self, subject: Subject<'_>) -> Read {
         let operation = self.get(subject).await?;
-        if operation.outcome().is_some() {
-            let key = Key::of(subject.id);
-            self.store.forget(key).await.map_err(|error| {
-                warn!(operation = %key, %error, "an operation could not be forgotten");
-                Problem::StoreUnavailable
-            })?;
+        match operation.outcome() {
+            None => Ok(operation),
+            Some(_) => self.forget_ended(operation).await,
         }
+    }
+
+    async fn forget_ended(&self, operation: Snapshot) -> Read {
+        let key = Key::of(operation.id);
+        self.store.forget(key).await.map_err(|error| {
+            warn!(operation = %key, %error, "an operation could not be forgotten");
+            Problem::StoreUnavailable
+        })?;
         Ok(operation)
     }
 

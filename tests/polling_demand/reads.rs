@@ -6,12 +6,15 @@ use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 use tokio::time::{Instant, sleep};
 use tower::ServiceExt;
-use tower_respond_async::store::fault::{Fault, Hold, Verb};
+use tower_respond_async::{
+    dialect::ODataDialect,
+    store::fault::{Fault, Hold, Verb},
+};
 
 use crate::{
     scene::{INTERVAL, Process, all},
     store::memory,
-    support::settle,
+    support::{call, settle},
 };
 
 const MANY: usize = 2_000;
@@ -46,6 +49,24 @@ async fn all_who_poll_one_operation_within_an_interval_are_one_read() {
         assert_eq!(at - began, INTERVAL);
     }
     assert_eq!(process.reads(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_dismisses_an_operation_has_it_read_once() {
+    let dialect = ODataDialect::new();
+    let process = Process::new(&memory(), |builder| builder.dialect(dialect));
+    for end in [false, true] {
+        let asked = call(&process.app, Method::POST, "/work", &[("prefer", "respond-async")]).await;
+        assert_eq!(asked.status, StatusCode::ACCEPTED);
+        if end {
+            process.release.go();
+            sleep(INTERVAL).await;
+        }
+        let (before, url) = (process.reads(), asked.header("location").unwrap());
+        let (answer, at) = process.ask(Method::DELETE, url, &[]).await.unwrap();
+        assert_eq!((answer.status, process.reads() - before), (StatusCode::NO_CONTENT, 1));
+        assert_eq!(at, Instant::now());
+    }
 }
 
 #[tokio::test(start_paused = true)]
