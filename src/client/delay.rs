@@ -45,6 +45,9 @@ fn digits(text: &str) -> Option<u64> {
     all_digits.then(|| text.parse().unwrap_or(u64::MAX))
 }
 
+/// A poll that took as long was held, and the next one is sent at once.
+pub(super) const HELD: Duration = Duration::from_secs(1);
+
 /// The intervals where no answer says when: 250 ms, half as much again each time, 20 s at most.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Backoff(u32);

@@ -13,7 +13,7 @@ use super::{
     body::FollowBody,
     call::Call,
     cancel::Cancel,
-    delay::{self, Backoff, about, later},
+    delay::{self, Backoff, HELD, about, later},
     document::{Document, is_json},
     options::{PreferWait, Progress},
     origin::Target,
@@ -55,9 +55,6 @@ enum Step<R> {
 
 /// How long the body of an answer is waited for that is not the response.
 const READ_TIME: Duration = Duration::from_secs(10);
-
-/// A poll that took as long was held, and the next one is sent at once.
-const HELD: Duration = Duration::from_secs(1);
 
 const X_PROGRESS: HeaderName = HeaderName::from_static("x-progress");
 

@@ -18,7 +18,7 @@ use super::{
     bodies::MakeBody,
     body::FollowBody,
     cancel::Cancel,
-    delay::{Backoff, about, later},
+    delay::{Backoff, HELD, about, later},
     options::{PreferWait, Progress},
     poller::Poller,
 };
@@ -50,8 +50,6 @@ enum Way {
 
 /// How much longer than it is to be held an answer may take.
 const LEEWAY: Duration = Duration::from_secs(10);
-/// A poll that took as long was held.
-const HELD: Duration = Duration::from_secs(1);
 
 /// When a call is given up that is sent now, if it has a `grpc-timeout`.
 pub(super) fn end<S, B, M>(poller: &Poller<S, B, M>) -> Option<Instant> {
@@ -81,21 +79,16 @@ where
     if !head.headers.contains_key(GRPC_STATUS) {
         let listener = move |trailers: HeaderMap| {
             let reply = async move {
-                match Watch::begin(poller, end, &trailers) {
-                    Some((watch, late)) => watch.run(late).await.map(Reply::frames),
-                    None => None,
+                match reply(poller, end, &trailers).await {
+                    Some(reply) => reply.frames(),
+                    None => VecDeque::from([Frame::trailers(trailers)]),
                 }
-                .unwrap_or_else(|| VecDeque::from([Frame::trailers(trailers)]))
             };
             Box::pin(reply) as super::body::Following
         };
         return Response::from_parts(head, body.listening(Box::new(listener)));
     }
-    let reply = match Watch::begin(poller, end, &head.headers) {
-        Some((watch, late)) => watch.run(late).await,
-        None => None,
-    };
-    match reply {
+    match reply(poller, end, &head.headers).await {
         Some(reply) => {
             for name in [GRPC_STATUS, GRPC_MESSAGE, DETAILS, OPERATION_NAME, CONTENT_LENGTH] {
                 head.headers.remove(name);
@@ -104,6 +97,24 @@ where
         }
         None => Response::from_parts(head, body),
     }
+}
+
+/// The reply of the operation that these trailers name, if they name one.
+async fn reply<S, B, M, R>(
+    poller: Poller<S, B, M>,
+    end: Option<Instant>,
+    trailers: &HeaderMap,
+) -> Option<Reply>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    B: Send + 'static,
+    M: MakeBody<B> + Send + 'static,
+    R: Body<Data = Bytes> + Send + 'static,
+    R::Error: Into<BoxError>,
+{
+    let (watch, late) = Watch::begin(poller, end, trailers)?;
+    watch.run(late).await
 }
 
 // === impl Watch ===

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     deferral::Deferral,
     operation::{Outcome, Snapshot, State, StoredResponse},
-    proto::{self, Ending, Message, Operation, OperationRequest, RetryInfo},
+    proto::{self, Ending, Message, Operation, OperationRequest, RetryInfo, Status},
     request::RequestHead,
 };
 
@@ -152,10 +152,13 @@ impl GrpcDialect {
             State::Ended { outcome: Outcome::Response(stored), .. } => {
                 let entry = self.entry(operation.target.path());
                 let type_url = entry.map_or("", |entry| entry.type_url.as_str());
-                match (self.classify(stored), reply(&name, type_url, stored)) {
-                    (Verdict::Succeeded, Some(reply)) => return reply,
-                    (Verdict::Succeeded, None) => answer::no_message(),
-                    (Verdict::Failed | Verdict::Canceled, _) => status_of(stored),
+                let status = status_of(stored);
+                match verdict(&status) {
+                    Verdict::Succeeded => match reply(&name, type_url, stored) {
+                        Some(reply) => return reply,
+                        None => answer::no_message(),
+                    },
+                    Verdict::Failed | Verdict::Canceled => status,
                 }
             }
             State::Ended { outcome: Outcome::Failure(failure), .. } => {
@@ -268,10 +271,14 @@ impl Dialect for GrpcDialect {
 
     /// By `grpc-status`, wherever it stands; HTTP's own says nothing.
     fn classify(&self, response: &StoredResponse) -> Verdict {
-        match status_of(response).code {
-            0 => Verdict::Succeeded,
-            _ => Verdict::Failed,
-        }
+        verdict(&status_of(response))
+    }
+}
+
+fn verdict(status: &Status) -> Verdict {
+    match status.code {
+        0 => Verdict::Succeeded,
+        _ => Verdict::Failed,
     }
 }
 
