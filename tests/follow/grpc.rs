@@ -24,61 +24,7 @@ use tonic_prost::ProstCodec;
 use tower::{Layer, service_fn as tower_service_fn};
 use tower_respond_async::client::{Follow, FollowLayer, MadeBody, OnDrop, PollBody, PreferWait};
 
-#[derive(Clone, PartialEq, Message)]
-struct Text {
-    #[prost(string, tag = "1")]
-    text: String,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Any {
-    #[prost(string, tag = "1")]
-    type_url: String,
-    #[prost(bytes = "vec", tag = "2")]
-    value: Vec<u8>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct RpcStatus {
-    #[prost(int32, tag = "1")]
-    code: i32,
-    #[prost(string, tag = "2")]
-    message: String,
-    #[prost(message, repeated, tag = "3")]
-    details: Vec<Any>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Operation {
-    #[prost(string, tag = "1")]
-    name: String,
-    #[prost(bool, tag = "3")]
-    done: bool,
-    #[prost(message, optional, tag = "4")]
-    error: Option<RpcStatus>,
-    #[prost(message, optional, tag = "5")]
-    response: Option<Any>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Span {
-    #[prost(int64, tag = "1")]
-    seconds: i64,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct RetryInfo {
-    #[prost(message, optional, tag = "1")]
-    retry_delay: Option<Span>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct WaitRequest {
-    #[prost(string, tag = "1")]
-    name: String,
-    #[prost(message, optional, tag = "2")]
-    timeout: Option<Span>,
-}
+use super::messages::{Any, Ending, Named, Operation, RetryInfo, RpcStatus, Span, Text};
 
 /// What a method answers, after so many seconds.
 #[derive(Clone, Debug)]
@@ -127,7 +73,7 @@ fn failed(code: i32) -> Answer {
 fn late(alone: bool, retry: i64) -> Answer {
     let name = NAME.to_owned();
     let operation = Operation { name, ..Operation::default() }.encode_to_vec();
-    let retry = RetryInfo { retry_delay: Some(Span { seconds: retry }) }.encode_to_vec();
+    let retry = RetryInfo { retry_delay: Some(Span { seconds: retry, nanos: 0 }) }.encode_to_vec();
     let any = |name: &str, value| Any { type_url: format!("type.googleapis.com/{name}"), value };
     let details = RpcStatus {
         code: 4,
@@ -155,8 +101,9 @@ fn running(after: u64) -> Answer {
 
 fn done(after: u64) -> Answer {
     let value = Text { text: "the reply".to_owned() }.encode_to_vec();
-    let response = Some(Any { type_url: "type.googleapis.com/unknown".to_owned(), value });
-    operation(after, &Operation { done: true, response, ..Operation::default() })
+    let response = Any { type_url: "type.googleapis.com/unknown".to_owned(), value };
+    let result = Some(Ending::Response(response));
+    operation(after, &Operation { done: true, result, ..Operation::default() })
 }
 
 impl Double {
@@ -261,9 +208,9 @@ async fn a_late_call_has_its_reply_as_if_nothing_had_happened() {
         assert_eq!(double.paths(), ["/test.Greeter/Greet", WAIT, WAIT, WAIT]);
         let asked = double.asked.lock().unwrap();
         for wait in &asked[1..] {
-            let message = WaitRequest::decode(wait.message.clone()).unwrap();
+            let message = Named::decode(wait.message.clone()).unwrap();
             assert_eq!(message.name, NAME);
-            assert_eq!(message.timeout, Some(Span { seconds: 25 }));
+            assert_eq!(message.timeout, Some(Span { seconds: 25, nanos: 0 }));
             assert_eq!(wait.headers["authorization"], "Bearer secret");
             assert_eq!(wait.headers["te"], "trailers");
             assert!(!wait.headers.contains_key("idempotency-key"));
@@ -298,7 +245,8 @@ async fn a_call_that_has_failed_late_has_its_own_status() {
         message: "nobody to greet, 100 %".to_owned(),
         details: vec![Any { type_url: "x/y".to_owned(), value: b"z".to_vec() }],
     };
-    let ended = Operation { done: true, error: Some(error.clone()), ..Operation::default() };
+    let result = Some(Ending::Error(error.clone()));
+    let ended = Operation { done: true, result, ..Operation::default() };
     for alone in [true, false] {
         let double = Double::new([late(alone, 0), operation(0, &ended)]);
         let status = double.call(FollowLayer::new()).await.expect_err("its error");
@@ -352,7 +300,7 @@ async fn the_callers_own_time_ends_it() {
     let asked = double.asked.lock().unwrap();
     assert!(asked[0].headers.contains_key("grpc-timeout"));
     assert!(asked[1..].iter().all(|asked| !asked.headers.contains_key("grpc-timeout")));
-    let last = WaitRequest::decode(asked[2].message.clone()).unwrap();
+    let last = Named::decode(asked[2].message.clone()).unwrap();
     assert_eq!(last.timeout.unwrap().seconds, 15);
 }
 
@@ -411,7 +359,7 @@ async fn whoever_leaves_cancels_the_operation_if_that_is_asked_for() {
             sleep(Duration::from_secs(20)).await;
             assert_eq!(double.paths().last().unwrap(), last, "{on_drop:?}");
             let asked = double.asked.lock().unwrap();
-            let message = WaitRequest::decode(asked.last().unwrap().message.clone()).unwrap();
+            let message = Named::decode(asked.last().unwrap().message.clone()).unwrap();
             assert_eq!(message.name, NAME);
         }
     }

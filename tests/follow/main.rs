@@ -9,3 +9,7 @@ mod grpc;
 mod origins;
 mod others;
 mod ours;
+
+#[path = "../grpc/messages.rs"]
+#[allow(dead_code, reason = "each test uses a part of it")]
+mod messages;

@@ -117,6 +117,7 @@ def main():
     chosen = [client for client in CLIENTS if not options.names or client.name in options.names]
     failed = 0
     with contextlib.ExitStack() as stack:
+        program = options.programs / "respond-async-facade"
         upstream = started(stack, [sys.executable, str(HERE / "upstream.py")])
         grpc_upstream = started(stack, [sys.executable, str(HERE / "grpc_upstream.py")])
         dialects = [
@@ -128,19 +129,19 @@ def main():
         where = {
             "r6": facade(
                 stack,
-                options.programs / "respond-async-facade",
+                program,
                 *("--upstream", f"http://{upstream}", "--complete", "303", "--dialect", "fhir=/fhir"),
             ),
-            "facade": facade(stack, options.programs / "respond-async-facade", "--upstream", f"http://{upstream}", *dialects),
+            "facade": facade(stack, program, "--upstream", f"http://{upstream}", *dialects),
             "grpc": facade(
                 stack,
-                options.programs / "respond-async-facade",
+                program,
                 *("--upstream", f"h2c://{grpc_upstream}", "--idempotency", "anonymous"),
                 *("--grpc-defer", f"/test.Work/Do={reply}"),
                 *("--grpc-lro", f"/test.Work/Start={reply}"),
             ).removeprefix("http://"),
         }
-        follow = [options.programs / "respond-async-facade", "--follow", "--listen", "127.0.0.1:0"]
+        follow = [program, "--follow", "--listen", "127.0.0.1:0"]
         following = started(stack, [*follow, "--upstream", where["facade"]])
         where["follow"] = f"http://{following}"
         examples = options.programs / "examples"
