@@ -1,8 +1,8 @@
 //! A server whose operations are kept in Redis, so that every replica of it answers for all.
 //!
 //! ```text
-//! cargo run -p tower-respond-async-redis --example axum -- redis://127.0.0.1/ 3000
-//! cargo run -p tower-respond-async-redis --example axum -- redis://127.0.0.1/ 3001
+//! cargo run -p tower-respond-async-redis --example shared -- redis://127.0.0.1/ 3000
+//! cargo run -p tower-respond-async-redis --example shared -- redis://127.0.0.1/ 3001
 //!
 //! curl -i -X POST http://127.0.0.1:3000/reports         # 202, with a Location
 //! curl -i http://127.0.0.1:3001/operations/…/result     # asked for at the other one
