@@ -24,7 +24,7 @@ pub(crate) struct TableStore {
 
 #[derive(Default)]
 struct Table {
-    /// Only live owners: whoever is not in here, or whose lease has ended, is dead.
+    /// Whoever is not in here is dead.
     leases: BTreeMap<Owner, Lease>,
     /// The order is that of creation. Dead rows stay until they are swept or replaced.
     rows: BTreeMap<u64, Row>,
@@ -66,10 +66,13 @@ impl TableStore {
 impl OperationStore for TableStore {
     async fn heartbeat(&self, owner: Owner, ttl: Duration) -> Result<Beat, StoreError> {
         let (mut table, now) = self.lock();
-        table.leases.retain(|_, lease| now < lease.until);
+        table.leases.retain(|_, lease| !lease.is_dead(now));
         // Live without a gap: `since` is kept. Otherwise the owner starts anew.
-        let lapsed = !table.leases.contains_key(&owner);
+        let lapsed = !table.is_live(owner, now);
         let lease = table.leases.entry(owner).or_insert(Lease { since: now, until: now, ttl });
+        if lapsed {
+            lease.since = now;
+        }
         (lease.until, lease.ttl) = (now.saturating_add(ttl), ttl);
         let asked = |row: &&Row| row.is_open() && row.cancel && row.fence.owner == owner;
         let cancel = table.rows.values().filter(asked).map(|row| row.key).collect();
@@ -150,11 +153,13 @@ impl OperationStore for TableStore {
         // to renew their leases.
         let waited = |lease: &Lease| lease.since.saturating_add(lease.ttl) <= now;
         let may_adopt = is_live(by) && leases.get(&by).is_some_and(waited);
+        // And whoever could not renew its lease, because the store was away, has as long for it.
+        let is_dead = |owner| leases.get(&owner).is_none_or(|lease| lease.is_dead(now));
         let (mut again, mut taken) = (Vec::new(), Vec::new());
         for row in rows.values_mut().filter(|row| row.is_open()) {
             if row.fence.owner == by && row.fence.epoch > 1 {
                 again.push(row.record(now));
-            } else if may_adopt && !is_live(row.fence.owner) && taken.len() < limit as usize {
+            } else if may_adopt && is_dead(row.fence.owner) && taken.len() < limit as usize {
                 row.fence = row.fence.adopted_by(by);
                 taken.push(row.record(now));
             }
@@ -177,6 +182,14 @@ impl OperationStore for TableStore {
             table.rows.remove(turn);
         }
         Ok(dead.len() as u64)
+    }
+}
+
+// === impl Lease ===
+
+impl Lease {
+    fn is_dead(&self, now: Duration) -> bool {
+        self.until.saturating_add(self.ttl) <= now
     }
 }
 

@@ -198,8 +198,8 @@ pub struct Options {
     #[arg(long, value_name = "PATH", value_parser = store::read_authorities)]
     pub store_ca: Option<Authorities>,
 
-    /// How long after its last sign of life this process is taken for dead, and its operations for
-    /// lost; at least three times --store-timeout
+    /// How long a sign of life lasts: after twice that time without another this process is taken for
+    /// dead, and its operations for lost; at least three times --store-timeout
     #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = humantime::parse_duration)]
     pub lease: Duration,
 

@@ -224,7 +224,7 @@ impl Audit {
             .collect();
         let mut taken = Vec::new();
         if self.may_adopt(now, by) {
-            let orphans = open.iter().filter(|(.., fence)| !self.is_live(now, fence.owner));
+            let orphans = open.iter().filter(|(.., fence)| self.is_dead(now, fence.owner));
             taken = orphans.map(|(_, key, fence)| (*key, fence.owner)).collect();
             taken.truncate(limit as usize);
         }
@@ -242,6 +242,11 @@ impl Audit {
     /// I5: it has a lease, by its heartbeats and the store's clock.
     fn is_live(&self, now: Duration, owner: Owner) -> bool {
         self.leases.get(&owner).is_some_and(|lease| now < lease.until)
+    }
+
+    /// Its lease has been over for as long as it lasted.
+    fn is_dead(&self, now: Duration, owner: Owner) -> bool {
+        self.leases.get(&owner).is_none_or(|lease| lease.until + lease.ttl <= now)
     }
 
     /// It has had one, without a gap, for a whole lease.

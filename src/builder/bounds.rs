@@ -102,8 +102,8 @@ impl<M> Builder<M> {
     }
 
     /// How long this process is taken to be alive after a sign of life, of which there are three in
-    /// that time; 15 seconds by default. After a crash its operations are found lost once that time
-    /// is over. At least three times [`store_timeout`](Self::store_timeout), so 7.5 seconds unless that is
+    /// that time; 15 seconds by default. After a crash its operations are found lost once twice that time
+    /// is over: whoever is late may only have been kept from the store. At least three times [`store_timeout`](Self::store_timeout), so 7.5 seconds unless that is
     /// lowered too.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.limits.lease = lease;

@@ -32,7 +32,7 @@ pub(crate) enum Event {
     Write { by: Fence, tail: Bytes },
     Close { by: Fence, tail: Bytes, retention: Duration },
     Cancel,
-    Adopt { by: Owner, by_may_adopt: bool, holder_is_live: bool },
+    Adopt { by: Owner, by_may_adopt: bool, holder_is_dead: bool },
     Forget,
 }
 
@@ -114,7 +114,7 @@ impl Life {
             // Open => Open, held by another
             (
                 Self::Open { fence, cancel, tail },
-                Event::Adopt { by, by_may_adopt: true, holder_is_live: false },
+                Event::Adopt { by, by_may_adopt: true, holder_is_dead: true },
             ) => {
                 let fence = fence.adopted_by(by);
                 (Self::Open { fence, cancel, tail }, Effect::Applied)

@@ -11,6 +11,7 @@
 //! | --- | --- |
 //! | one atomic step | each verb decides and writes in one step, linearizable per operation; `heartbeat`, `create` and `adopt` see the owners in the same step |
 //! | the store's clock | leases and retention are compared with the store's own clock, inside that step |
+//! | live, late, dead | an owner is live until its lease ends, then late for as long as the lease lasted, then dead: whoever is late creates nothing, and is not taken from |
 //! | fences | a write is applied only if its [`Fence`] is the operation's present one and the operation is open |
 //! | the first close wins | nothing changes a closed operation until it is gone |
 //! | epochs | start at 1, and only `adopt` raises them |
@@ -110,8 +111,9 @@ pub use crate::operation::{Fence, Key, Owner};
 pub trait OperationStore: Send + Sync + 'static {
     /// Renews the lease of `owner` until now + `ttl`, by the store's clock.
     ///
-    /// A `ttl` of zero gives the lease back: the owner is dead from then on, and what it holds can
-    /// be adopted at once. An owner whose lease had ended, or who is new, is live again *since now*
+    /// An owner whose lease has ended is *late*, and *dead* once it has been late for another
+    /// `ttl`, that of its last heartbeat. A `ttl` of zero gives the lease back: the owner is dead from
+    /// then on, and what it holds can be adopted at once. An owner whose lease had ended, or who is new, is live again *since now*
     /// (see [`adopt`](Self::adopt)), and told so by [`Beat::lapsed`]: once, so a caller that has lost
     /// a reply may not hear of it, and relies on fences alone.
     fn heartbeat(
@@ -154,10 +156,11 @@ pub trait OperationStore: Send + Sync + 'static {
     /// unchanged. `None` if there is none or it is dead.
     fn cancel(&self, key: Key) -> impl Future<Output = Result<Option<Record>, StoreError>> + Send;
 
-    /// Takes over open operations whose owner's lease has ended, oldest first, at most `limit`:
+    /// Takes over open operations whose owner is dead or unknown, oldest first, at most `limit`:
     /// each is held by `by` from then on, with its epoch raised by one.
     ///
-    /// Only an owner that has itself been live without a gap for the `ttl` of its last heartbeat
+    /// Whoever is late only is not taken from: after an outage of the store that was a little
+    /// shorter than a lease, some have one still, and others could not renew theirs. Only an owner that has itself been live without a gap for the `ttl` of its last heartbeat
     /// may take anything over; others are given nothing new. Operations that `by` already holds
     /// with an epoch above 1 are returned again, first, so that a lost reply strands nothing; the
     /// caller tells them by key and epoch, and `limit` does not count them.

@@ -116,8 +116,8 @@ impl Model {
                 continue;
             };
             let by_may_adopt = by_may_adopt && taken.len() < limit as usize;
-            let holder_is_live = self.is_live(now, owner);
-            match self.on(now, key, Event::Adopt { by, by_may_adopt, holder_is_live }) {
+            let holder_is_dead = self.is_dead(now, owner);
+            match self.on(now, key, Event::Adopt { by, by_may_adopt, holder_is_dead }) {
                 Effect::Exists => again.extend(self.get(now, key)),
                 Effect::Applied => taken.extend(self.get(now, key)),
                 _ => {}
@@ -152,6 +152,11 @@ impl Model {
 
     fn is_live(&self, now: Duration, owner: Owner) -> bool {
         self.leases.get(&owner).is_some_and(|lease| now < lease.until)
+    }
+
+    fn is_dead(&self, now: Duration, owner: Owner) -> bool {
+        let is_over = |lease: &Lease| lease.until.saturating_add(lease.ttl) <= now;
+        self.leases.get(&owner).is_none_or(is_over)
     }
 
     fn may_adopt(&self, now: Duration, owner: Owner) -> bool {

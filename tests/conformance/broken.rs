@@ -105,7 +105,8 @@ faults! {
 
     // Adoptions.
     TheLivingAreAdoptedFrom => "adopt::nothing_is_taken_from_the_living",
-    TheLapsedAreNotAdoptedFrom => "adopt::an_operation_is_taken_once_its_owners_lease_has_ended",
+    TheLateAreAdoptedFrom => "adopt::whoever_is_late_keeps_its_operations_for_as_long_as_its_lease",
+    TheLapsedAreNotAdoptedFrom => "adopt::an_operation_is_taken_once_its_owner_is_dead",
     WhoLeftIsNotAdoptedFrom => "adopt::an_operation_is_taken_at_once_after_its_owner_left",
     AdoptersAreAdoptedFrom => "adopt::what_one_has_taken_another_does_not_get",
     TheNewestAreAdoptedFirst => "adopt::the_oldest_are_taken_first_whoever_held_them",

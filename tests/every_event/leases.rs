@@ -6,7 +6,7 @@ use http::StatusCode;
 use tokio::runtime::Runtime;
 use tower_respond_async::store::{
     StoreError,
-    fault::{Fault, Part, Verb},
+    fault::{Calls, Fault, Part, Verb},
 };
 
 use crate::{
@@ -74,6 +74,34 @@ async fn store_outage_for_all_and_nobody_is_taken_for_dead() {
     assert_eq!(one.result(&second).await.body, "done");
 }
 
+/// Whoever was heard of last has still a lease when the store is back, and others have none: wherever
+/// in their beats it begins and ends.
+#[tokio::test(start_paused = true)]
+async fn store_outage_shorter_than_a_lease_and_nobody_is_taken_for_dead() {
+    let half = Duration::from_millis(500);
+    for (begins, lasts) in (0..10).flat_map(|begins| (20..30).map(move |lasts| (begins, lasts))) {
+        let store = memory();
+        let elsewhere = store.another_way();
+        let (one, other) = (Process::slow(&store, 200), Process::slow(&elsewhere, 200));
+        let first = one.post_late().await;
+        seconds_pass(2).await;
+        let second = other.post_late().await;
+        tokio::time::sleep(2 * LEASE + half * begins).await;
+        for faults in [store.faults(), elsewhere.faults()] {
+            faults.always(Calls::any(), Fault::lose_request());
+        }
+        tokio::time::sleep(half * lasts).await;
+        for faults in [store.faults(), elsewhere.faults()] {
+            faults.heal();
+        }
+        seconds_pass(200).await;
+        for accepted in [&first, &second] {
+            let ended = one.result(accepted).await;
+            assert_eq!(ended.body, "done", "begins {begins}, lasts {lasts}");
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn another_process_adopts_only_after_a_full_lease_of_its_own() {
     let store = memory();
@@ -100,8 +128,8 @@ async fn the_operation_of_a_dead_owner_ends_as_lost() {
     let process = Process::slow(&store, 1_000);
     let accepted = process.post_late().await;
     store.faults().partition();
-    seconds_pass(LEASE.as_secs() - 4).await;
-    assert_eq!(other.status(&accepted).await, "Running", "its lease is still good");
+    seconds_pass(2 * LEASE.as_secs() - 4).await;
+    assert_eq!(other.status(&accepted).await, "Running", "it may only be late");
     seconds_pass(3 + BEAT.as_secs()).await;
     let failure = other.failure(&accepted).await;
     assert_eq!(failure, (StatusCode::INTERNAL_SERVER_ERROR, "lost".to_owned()));
@@ -240,7 +268,7 @@ async fn a_process_that_is_only_asked_takes_over_from_one_that_is_gone() {
     let other = Process::slow(&store.another_way(), 1_000);
     assert_eq!(other.status(&accepted).await, "Running");
     store.faults().partition();
-    seconds_pass(2 * LEASE.as_secs()).await;
+    seconds_pass(3 * LEASE.as_secs()).await;
     let failure = other.failure(&accepted).await;
     assert_eq!(failure, (StatusCode::INTERNAL_SERVER_ERROR, "lost".to_owned()));
 }

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// By then a dead process's operations have been taken over by one that lived all the while.
-const TAKEN_OVER: u64 = LEASE.as_secs() + 2 * BEAT.as_secs();
+const TAKEN_OVER: u64 = 2 * (LEASE.as_secs() + BEAT.as_secs());
 
 /// The handler of every process here: says what it sees, and takes as long as the path says.
 async fn handle(request: Inbound, witness: Witness, name: &'static str) -> Outcome {

@@ -185,7 +185,11 @@ async fn store(world: &World, kind: Kind, rng: &mut Rng) {
     let Ok(mut guard) = world.store.try_lock() else { return };
     let Some(store) = guard.as_mut().filter(|store| store.is_shared()) else { return };
     let lease = world.options.lease();
-    let away = between(rng, Duration::from_millis(50), lease * 2);
+    // Some have a lease still when it is back after a little less than one, and others have none.
+    let away = match rng.bool() {
+        true => between(rng, lease * 2 / 3, lease),
+        false => between(rng, Duration::from_millis(50), lease * 2),
+    };
     let from = world.journal.now();
     let fault = match kind {
         Kind::KillStore => {

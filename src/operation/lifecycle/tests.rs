@@ -42,7 +42,7 @@ fn events() -> impl Strategy<Value = Event> {
             .prop_map(|(by, tail, retention)| Event::Close { by, tail, retention }),
         1 => Just(Event::Cancel),
         3 => (owners(), any::<bool>(), any::<bool>()).prop_map(
-            |(by, by_may_adopt, holder_is_live)| Event::Adopt { by, by_may_adopt, holder_is_live },
+            |(by, by_may_adopt, holder_is_dead)| Event::Adopt { by, by_may_adopt, holder_is_dead },
         ),
         1 => Just(Event::Forget),
     ]
@@ -160,9 +160,9 @@ proptest! {
     #[test]
     fn only_those_who_may_adopt_and_only_from_the_dead(history in histories()) {
         for Step { event, before, effect, .. } in steps(history) {
-            let Event::Adopt { by_may_adopt, holder_is_live, .. } = event else { continue };
+            let Event::Adopt { by_may_adopt, holder_is_dead, .. } = event else { continue };
             let open = matches!(before, Life::Open { .. });
-            prop_assert_eq!(effect == Effect::Applied, open && by_may_adopt && !holder_is_live);
+            prop_assert_eq!(effect == Effect::Applied, open && by_may_adopt && holder_is_dead);
         }
     }
 
@@ -172,7 +172,7 @@ proptest! {
             // Whoever adopted has a lease that is live.
             let event = match (event, effect) {
                 (Event::Adopt { by, by_may_adopt, .. }, Effect::Applied) => {
-                    Event::Adopt { by, by_may_adopt, holder_is_live: true }
+                    Event::Adopt { by, by_may_adopt, holder_is_dead: false }
                 }
                 (event, _) => event,
             };

@@ -7,7 +7,7 @@ use std::{
 
 use super::super::{Beat, Key, Owner};
 
-/// Every owner that is alive or still holds something. Whoever holds an open operation is in here.
+/// Every owner that is not dead, or still holds something. Whoever holds an open operation is in here.
 #[derive(Default)]
 pub(super) struct Owners {
     leases: HashMap<Owner, Lease>,
@@ -18,9 +18,9 @@ pub(super) struct Owners {
 struct Lease {
     /// Live without a gap from here on.
     since: Duration,
-    /// Live before, dead from here on.
+    /// Live before, late from here on.
     until: Duration,
-    /// How long the last heartbeat renewed it for.
+    /// How long the last heartbeat renewed it for, and how long after that it is not yet dead.
     ttl: Duration,
     held: Holding,
 }
@@ -91,8 +91,8 @@ impl Owners {
 
     /// What dead owners hold: the oldest `limit`, oldest first.
     pub(super) fn orphans(&mut self, limit: usize, now: Duration) -> Vec<Orphan> {
-        self.leases.retain(|_, lease| lease.is_live(now) || !lease.held.open.is_empty());
-        let dead = self.leases.iter().filter(|(_, lease)| !lease.is_live(now));
+        self.leases.retain(|_, lease| !lease.is_dead(now) || !lease.held.open.is_empty());
+        let dead = self.leases.iter().filter(|(_, lease)| lease.is_dead(now));
         let mut orphans: Vec<_> = dead
             .flat_map(|(&holder, lease)| {
                 let oldest = lease.held.open.iter().take(limit);
@@ -122,6 +122,10 @@ impl Owners {
 impl Lease {
     fn is_live(&self, now: Duration) -> bool {
         now < self.until
+    }
+
+    fn is_dead(&self, now: Duration) -> bool {
+        self.until.saturating_add(self.ttl) <= now
     }
 
     fn may_adopt(&self, now: Duration) -> bool {

@@ -8,7 +8,7 @@ use std::{
 
 use tower_respond_async::store::{Beat, Fence, Key, Owner};
 
-/// Every owner that is alive or still holds something.
+/// Every owner that is not dead, or still holds something.
 #[derive(Debug, Default)]
 pub(crate) struct Owners {
     leases: HashMap<Owner, Lease>,
@@ -26,9 +26,9 @@ pub(crate) struct Held {
 struct Lease {
     /// Live without a gap from here on.
     since: Duration,
-    /// Live before, dead from here on.
+    /// Live before, late from here on.
     until: Duration,
-    /// How long the last heartbeat renewed it for.
+    /// How long the last heartbeat renewed it for, and how long after that it is not yet dead.
     ttl: Duration,
 }
 
@@ -100,7 +100,7 @@ impl Owners {
 
     /// The oldest `limit` operations of dead owners with their holders, oldest first.
     pub(crate) fn orphans(&mut self, limit: usize, now: Duration) -> Vec<(Held, Owner)> {
-        self.leases.retain(|_, lease| now < lease.until);
+        self.leases.retain(|_, lease| now < lease.until.saturating_add(lease.ttl));
         let dead = self.held.iter().filter(|(owner, _)| !self.leases.contains_key(owner));
         let mut orphans: Vec<_> = dead
             .flat_map(|(&owner, holding)| {

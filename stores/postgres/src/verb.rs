@@ -207,7 +207,7 @@ WITH adopter AS MATERIALIZED (
     FOR SHARE
 ), dead AS MATERIALIZED (
     SELECT o.owner FROM "respond_async".owners o
-    WHERE o.until <= clock_timestamp() AND o.owner <> $1 AND $2 > 0
+    WHERE o.until + o.ttl <= clock_timestamp() AND o.owner <> $1 AND $2 > 0
       AND EXISTS (SELECT FROM adopter)
       AND EXISTS (
           SELECT FROM "respond_async".operations p WHERE p.owner = o.owner AND p.dies_at IS NULL

@@ -114,7 +114,8 @@ impl Table {
             }
             Some(Fault::AdoptersAreAdoptedFrom) if epoch > 1 => true,
             Some(Fault::AdoptionHappensOnce) if epoch > 1 => false,
-            _ => !self.is_live(owner),
+            Some(Fault::TheLateAreAdoptedFrom) => !self.is_live(owner),
+            _ => self.has_died(owner),
         };
         is_open && is_orphaned
     }

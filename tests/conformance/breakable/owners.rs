@@ -95,6 +95,12 @@ impl Table {
         })
     }
 
+    pub(super) fn has_died(&self, owner: Owner) -> bool {
+        self.leases
+            .get(&owner)
+            .is_none_or(|lease| lease.until.saturating_add(lease.ttl) <= self.now)
+    }
+
     pub(super) fn cancel(&mut self, key: Key) -> Option<Record> {
         let Some(at) = self.find(key) else {
             if self.has(Fault::MarkingCreates) {

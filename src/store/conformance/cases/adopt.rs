@@ -20,7 +20,26 @@ pub(super) async fn nothing_is_taken_from_the_living<F: StoreFactory>(
     equal("and its fence", seen, Fence::first(owner(1)))
 }
 
-pub(super) async fn an_operation_is_taken_once_its_owners_lease_has_ended<F: StoreFactory>(
+pub(super) async fn whoever_is_late_keeps_its_operations_for_as_long_as_its_lease<
+    F: StoreFactory,
+>(
+    case: &Trial<'_, F>,
+) -> Checked {
+    let store = &case.store;
+    store.live(owner(1)).await?;
+    store.open(operation(key(1), owner(1))).await?;
+    case.season(owner(2)).await?;
+    store.beat(owner(1), TTL).await?;
+    case.wait(2).await;
+    store.beat(owner(2), TTL).await?;
+    case.wait(2).await;
+    let given = store.adopt(owner(2), 9).await?;
+    equal("a lease that has just ended is not taken for a death", epochs(&given), vec![])?;
+    let lapsed = store.beat(owner(1), TTL).await?.lapsed;
+    equal("though it has ended", lapsed, true)
+}
+
+pub(super) async fn an_operation_is_taken_once_its_owner_is_dead<F: StoreFactory>(
     case: &Trial<'_, F>,
 ) -> Checked {
     let store = &case.store;
@@ -28,6 +47,7 @@ pub(super) async fn an_operation_is_taken_once_its_owners_lease_has_ended<F: Sto
     let by = store.open(operation(key(1), owner(1))).await?;
     store.write(key(1), by, "progress").await?;
     let before = store.read(key(1)).await?;
+    case.wait(TTL).await;
     case.season(owner(2)).await?;
     let given = store.adopt(owner(2), 9).await?;
     let expected = Record { fence: fence(owner(2), 2), ..before };

@@ -99,7 +99,8 @@ macro_rules! __conformance_cases {
             }
             adopt {
                 nothing_is_taken_from_the_living
-                an_operation_is_taken_once_its_owners_lease_has_ended
+                whoever_is_late_keeps_its_operations_for_as_long_as_its_lease
+                an_operation_is_taken_once_its_owner_is_dead
                 an_operation_is_taken_at_once_after_its_owner_left
                 the_oldest_are_taken_first_whoever_held_them
                 no_more_than_the_limit_are_taken

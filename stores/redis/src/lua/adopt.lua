@@ -47,10 +47,13 @@ if not may_adopt() then
 end
 
 local orphans = {}
-for _, owner in ipairs(redis.call('ZRANGEBYSCORE', name('leases', ''), '-inf', text(now))) do
-    local is_done = oldest(owner, orphans)
-    if is_done then
-        -- Dead, with nothing left to adopt: the same as an owner never seen.
+local late = redis.call('ZRANGEBYSCORE', name('leases', ''), '-inf', text(now), 'WITHSCORES')
+for i = 1, #late, 2 do
+    local owner, ended = late[i], tonumber(late[i + 1])
+    local _, ttl = season(owner)
+    local is_dead = now - ended >= ttl
+    if is_dead and oldest(owner, orphans) then
+        -- With nothing left to adopt: the same as an owner never seen.
         redis.call('ZREM', name('leases', ''), owner)
         redis.call('HDEL', name('seasons', ''), owner)
     end

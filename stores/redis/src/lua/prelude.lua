@@ -81,7 +81,7 @@ local function hint(key)
     redis.pcall('PUBLISH', name('hints', ''), key)
 end
 
--- Since when a live owner has been live, and the ttl of its last heartbeat.
+-- Since when an owner has been live, or was, and the ttl of its last heartbeat.
 local function season(owner)
     return struct.unpack('>I8I8', redis.call('HGET', name('seasons', ''), owner))
 end
