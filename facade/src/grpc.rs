@@ -105,10 +105,12 @@ fn is_name(text: &str) -> bool {
     })
 }
 
-/// Whether a call is one of gRPC.
+/// Whether a call is one of gRPC, whose media type has no case.
 pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
+    const GRPC: &[u8] = b"application/grpc";
     let content_type = headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes);
-    content_type.is_some_and(|value| value.starts_with(b"application/grpc"))
+    let begin = content_type.and_then(|value| value.get(..GRPC.len()));
+    begin.is_some_and(|begin| begin.eq_ignore_ascii_case(GRPC))
 }
 
 #[cfg(test)]
@@ -122,6 +124,19 @@ mod tests {
         assert_eq!(method.reply(), "shop.v1.Report");
         let method: Method = "/Reports/Build".parse().unwrap();
         assert_eq!(method.reply(), "Reports.Build.Reply");
+    }
+
+    #[test]
+    fn a_call_of_grpc_is_told_by_its_media_type_which_has_no_case() {
+        let of = |value: &'static str| {
+            HeaderMap::from_iter([(CONTENT_TYPE, http::HeaderValue::from_static(value))])
+        };
+        for value in ["application/grpc", "Application/gRPC", "application/grpc+proto"] {
+            assert!(is_grpc(&of(value)), "{value}");
+        }
+        for value in ["application/json", "application/", "text/grpc"] {
+            assert!(!is_grpc(&of(value)), "{value}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::{
     options::Ask,
     origin::{Reach, Target},
 };
+use crate::proto;
 
 /// A request without its body.
 #[derive(Clone, Debug)]
@@ -123,10 +124,9 @@ impl Call {
 
     /// Whether it is a call over gRPC; those about operations are not meant, nor is gRPC-Web.
     pub(super) fn is_grpc(&self) -> bool {
-        let content_type = self.headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
-        let is_grpc = content_type
-            .strip_prefix(GRPC.as_bytes())
-            .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')));
+        let suffix = self.headers.get(CONTENT_TYPE).and_then(proto::grpc_suffix);
+        let is_grpc =
+            suffix.is_some_and(|suffix| matches!(suffix.first(), None | Some(b'+' | b';')));
         is_grpc && self.service().is_some_and(|service| service != OPERATIONS)
     }
 
@@ -198,6 +198,7 @@ mod tests {
         for (uri, content_type, expected) in [
             (method, "application/grpc", true),
             (method, "application/grpc+proto", true),
+            (method, "Application/gRPC", true),
             ("/pkg.Service/Method", "application/grpc", true),
             (method, "application/grpc-web", false),
             (method, "application/json", false),

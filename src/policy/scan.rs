@@ -1,5 +1,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
+use crate::proto;
+
 /// What the layer looks for among the header fields of a request, found in one pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Scan {
@@ -45,7 +47,7 @@ impl Scan {
             | header::VIA => {}
             header::EXPECT => self.expects = true,
             header::ACCEPT => self.unaware |= mentions(value, b"text/event-stream"),
-            header::CONTENT_TYPE => self.is_grpc |= is_grpc(value),
+            header::CONTENT_TYPE => self.is_grpc |= proto::grpc_suffix(value).is_some(),
             header::CONNECTION => self.unaware |= mentions(value, b"upgrade"),
             header::UPGRADE
             | header::RANGE
@@ -62,14 +64,6 @@ impl Scan {
             },
         }
     }
-}
-
-fn is_grpc(content_type: &HeaderValue) -> bool {
-    const GRPC: &[u8] = b"application/grpc";
-    let value = content_type.as_bytes();
-    // `application/` alone begins most content types.
-    value.get(12).is_some_and(|first| first | 0x20 == b'g')
-        && value.get(..GRPC.len()).is_some_and(|prefix| prefix.eq_ignore_ascii_case(GRPC))
 }
 
 fn mentions(value: &HeaderValue, word: &[u8]) -> bool {

@@ -7,6 +7,7 @@ mod wire;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderValue;
 
 use self::{
     frame::begin,
@@ -16,6 +17,19 @@ pub(crate) use self::{
     frame::{PREFIX, escape, frame, unescape, unframe},
     wire::{Malformed, Message},
 };
+
+/// What a content type of gRPC has after `application/grpc`: `+proto`, `-web` or the like, perhaps
+/// parameters; `None` for all others. Media types have no case (RFC 9110, section 8.3.1).
+pub(crate) fn grpc_suffix(content_type: &HeaderValue) -> Option<&[u8]> {
+    const GRPC: &[u8] = b"application/grpc";
+    let value = content_type.as_bytes();
+    // `application/` alone begins most content types.
+    if value.get(12)? | 0x20 != b'g' {
+        return None;
+    }
+    let (begin, suffix) = value.split_at_checked(GRPC.len())?;
+    begin.eq_ignore_ascii_case(GRPC).then_some(suffix)
+}
 
 /// `google.protobuf.Any`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

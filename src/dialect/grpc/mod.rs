@@ -187,8 +187,8 @@ fn retry(operation: &Snapshot) -> RetryInfo {
 impl Dialect for GrpcDialect {
     fn route(&self, _: &Mount, request: &RequestHead<'_>) -> Option<Route> {
         request.uri.path().strip_prefix(SERVICE)?;
-        let content_type = request.headers.get(header::CONTENT_TYPE)?.as_bytes();
-        if *request.method != Method::POST || !content_type.starts_with(b"application/grpc") {
+        proto::grpc_suffix(request.headers.get(header::CONTENT_TYPE)?)?;
+        if *request.method != Method::POST {
             return None;
         }
         Some(match command(request) {

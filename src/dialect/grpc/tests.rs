@@ -252,6 +252,10 @@ fn only_grpc_posts_to_the_service_of_operations_are_ours() {
             assert_eq!(dialect().route(&mount, head), refused, "{method}");
         });
     }
+    ask("GetOperation", fields([("content-type", "Application/gRPC")]), |head| {
+        let ours = Some(Route::InBody { limit: REQUEST_BYTES });
+        assert_eq!(dialect().route(&mount, head), ours, "media types have no case");
+    });
     ask("GetOperation", fields([("content-type", "application/json")]), |head| {
         assert_eq!(dialect().route(&mount, head), None);
     });
