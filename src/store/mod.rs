@@ -112,10 +112,11 @@ pub trait OperationStore: Send + Sync + 'static {
     /// Renews the lease of `owner` until now + `ttl`, by the store's clock.
     ///
     /// An owner whose lease has ended is *late*, and *dead* once it has been late for another
-    /// `ttl`, that of its last heartbeat. A `ttl` of zero gives the lease back: the owner is dead from
-    /// then on, and what it holds can be adopted at once. An owner whose lease had ended, or who is new, is live again *since now*
-    /// (see [`adopt`](Self::adopt)), and told so by [`Beat::lapsed`]: once, so a caller that has lost
-    /// a reply may not hear of it, and relies on fences alone.
+    /// `ttl`, that of its last heartbeat. A `ttl` of zero gives the lease back: the owner is dead
+    /// from then on, and what it holds can be adopted at once. An owner whose lease had ended, or
+    /// who is new, is live again *since now* (see [`adopt`](Self::adopt)), and told so by
+    /// [`Beat::lapsed`]: once, so a caller that has lost a reply may not hear of it, and relies on
+    /// fences alone.
     fn heartbeat(
         &self,
         owner: Owner,
