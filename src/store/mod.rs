@@ -161,7 +161,9 @@ pub trait OperationStore: Send + Sync + 'static {
     /// each is held by `by` from then on, with its epoch raised by one.
     ///
     /// Whoever is late only is not taken from: after an outage of the store that was a little
-    /// shorter than a lease, some have one still, and others could not renew theirs. Only an owner that has itself been live without a gap for the `ttl` of its last heartbeat
+    /// shorter than a lease, some have one still, and others could not renew theirs.
+    ///
+    /// Only an owner that has itself been live without a gap for the `ttl` of its last heartbeat
     /// may take anything over; others are given nothing new. Operations that `by` already holds
     /// with an epoch above 1 are returned again, first, so that a lost reply strands nothing; the
     /// caller tells them by key and epoch, and `limit` does not count them.

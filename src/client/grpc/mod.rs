@@ -79,7 +79,7 @@ where
     if !head.headers.contains_key(GRPC_STATUS) {
         let listener = move |trailers: HeaderMap| {
             let reply = async move {
-                match reply(poller, end, &trailers).await {
+                match Watch::reply(poller, end, &trailers).await {
                     Some(reply) => reply.frames(),
                     None => VecDeque::from([Frame::trailers(trailers)]),
                 }
@@ -88,7 +88,7 @@ where
         };
         return Response::from_parts(head, body.listening(Box::new(listener)));
     }
-    match reply(poller, end, &head.headers).await {
+    match Watch::reply(poller, end, &head.headers).await {
         Some(reply) => {
             for name in [GRPC_STATUS, GRPC_MESSAGE, DETAILS, OPERATION_NAME, CONTENT_LENGTH] {
                 head.headers.remove(name);
@@ -97,24 +97,6 @@ where
         }
         None => Response::from_parts(head, body),
     }
-}
-
-/// The reply of the operation that these trailers name, if they name one.
-async fn reply<S, B, M, R>(
-    poller: Poller<S, B, M>,
-    end: Option<Instant>,
-    trailers: &HeaderMap,
-) -> Option<Reply>
-where
-    S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-    B: Send + 'static,
-    M: MakeBody<B> + Send + 'static,
-    R: Body<Data = Bytes> + Send + 'static,
-    R::Error: Into<BoxError>,
-{
-    let (watch, late) = Watch::begin(poller, end, trailers)?;
-    watch.run(late).await
 }
 
 // === impl Watch ===
@@ -128,6 +110,16 @@ where
     R: Body<Data = Bytes> + Send + 'static,
     R::Error: Into<BoxError>,
 {
+    /// The reply of the operation that these trailers name, if they name one.
+    async fn reply(
+        poller: Poller<S, B, M>,
+        end: Option<Instant>,
+        trailers: &HeaderMap,
+    ) -> Option<Reply> {
+        let (watch, late) = Self::begin(poller, end, trailers)?;
+        watch.run(late).await
+    }
+
     /// `None` if these trailers name no operation that goes on.
     fn begin(
         poller: Poller<S, B, M>,
